@@ -2,14 +2,19 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::indexing_slicing
-    )
+    deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)
 )]
 
+mod cbor;
+mod commitment;
+mod error;
 mod time;
 
+pub mod groth16;
+pub mod ids;
+pub mod poseidon;
+pub mod value;
 
+pub use commitment::{Algorithm, Commitment};
+pub use error::{Error, ErrorKind};
 pub use time::{TimeError, UnixMillis};

@@ -64,10 +64,7 @@ mod tests {
 
     #[test]
     fn seconds_are_refused() {
-        assert_eq!(
-            UnixMillis::new(1_767_225_600),
-            Err(TimeError { found: 1_767_225_600 })
-        );
+        assert_eq!(UnixMillis::new(1_767_225_600), Err(TimeError { found: 1_767_225_600 }));
         assert_eq!(UnixMillis::new(999_999_999_999), Err(TimeError { found: 999_999_999_999 }));
         assert_eq!(UnixMillis::new(1_000_000_000_000), Ok(UnixMillis::MIN));
     }
