@@ -125,6 +125,14 @@ impl Item {
         Err(Error::FieldType { what: self.what, field: self.field, expected })
     }
 
+    pub(crate) fn is_bool(&self) -> bool {
+        matches!(self.value, Value::Bool(_))
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.value, Value::Text(_))
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.value, Value::Null)
     }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::ids::Name;
+
 /// Whether bytes could not be read, a claim was not shown, or it is not what the caller pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -88,12 +90,21 @@ errors! {
     /// Bytes after the end.
     CborTrailing { what: &'static str, found: usize }
         => "cbor-trailing", Malformed, "1.1", "{found} bytes follow the end of the {what}";
+    /// An algorithm that does not follow from the methods.
+    CommitmentAlgorithm { value: Name, expected: &'static str, found: &'static str }
+        => "commitment-algorithm", Malformed, "2.3", "value {value} is committed to with {found}, the methods of its steps demand {expected}";
     /// A commitment algorithm that version 0 does not have.
     CommitmentAlgorithmUnknown { found: String }
         => "commitment-algorithm-unknown", Malformed, "2.3", "no commitment algorithm is named \"{found}\"";
     /// A type that Poseidon cannot commit to.
     CommitmentType { found: String }
         => "commitment-type", Malformed, "2.5", "only i8, i16 and i32 tensors are packed for Poseidon, found {found}";
+    /// An evidence kind that version 0 does not have.
+    EvidenceKindUnknown { found: String }
+        => "evidence-kind-unknown", Malformed, "4.2", "no evidence is of kind {found:?}";
+    /// Steps of a piece of evidence that are no ascending list.
+    EvidenceSteps { found: Vec<u32> }
+        => "evidence-steps", Malformed, "4.2", "evidence names the steps {found:?}, expected at least one, ascending";
     /// A field element not below the order.
     FieldElementNotCanonical { found: String }
         => "field-element-not-canonical", Malformed, "1.4", "{found} is not below the order of the field";
@@ -109,6 +120,12 @@ errors! {
     /// A field that the format does not have.
     FieldUnknown { what: &'static str, field: String }
         => "field-unknown", Malformed, "1.1", "the {what} has an unknown field {field:?}";
+    /// Values that a glue function does not take.
+    GlueArguments { why: &'static str }
+        => "glue-arguments", Malformed, "7", "{why}";
+    /// A glue function that version 0 does not have.
+    GlueUnknown { found: Name }
+        => "glue-unknown", Malformed, "7", "no glue function is named {found}";
     /// A verifying key that lets anyone forge.
     KeyDegenerate { why: &'static str }
         => "key-degenerate", Unproven, "6.2", "the verifying key is degenerate: {why}";
@@ -121,9 +138,18 @@ errors! {
     /// A name outside the grammar.
     NameInvalid { found: String }
         => "name-invalid", Malformed, "1.6", "{found:?} is no name: 1 to 64 of a-z 0-9 . _ -, the first a letter or digit";
+    /// A name occurs twice.
+    NameRepeated { found: Name }
+        => "name-repeated", Malformed, "3.2", "the name {found} occurs twice";
     /// A nonce of the wrong length.
     NonceLength { found: usize }
         => "nonce-length", Malformed, "3.1", "a nonce has 16 to 64 bytes, found {found}";
+    /// Two openings of one value.
+    OpeningRepeated { value: Name }
+        => "opening-repeated", Malformed, "4.3", "value {value} is opened twice";
+    /// An opening of no value.
+    OpeningUnknown { index: u32 }
+        => "opening-unknown", Malformed, "4.3", "an opening refers to value {index}, which the table does not have";
     /// Another number of public inputs than the key has.
     ProofInputs { expected: usize, found: usize }
         => "proof-inputs", Unproven, "6.3", "the key takes {expected} public inputs, the step gives {found}";
@@ -136,6 +162,12 @@ errors! {
     /// A point of a proof is not acceptable.
     ProofPoint { point: &'static str }
         => "proof-point", Malformed, "6.1", "point {point} of the proof is off the curve, outside the subgroup, the identity or not canonical";
+    /// A set out of order, or with one item twice.
+    SetNotAscending { set: &'static str }
+        => "set-not-ascending", Malformed, "4.1", "the receipt's {set} are not in strictly ascending order";
+    /// A step that contradicts itself.
+    StepInvalid { step: Name, why: &'static str }
+        => "step-invalid", Malformed, "3.2", "step {step}: {why}";
     /// A type out of bounds.
     TypeInvalid { found: String, why: &'static str }
         => "type-invalid", Malformed, "2.1", "{found:?} is no type: {why}";
@@ -151,6 +183,15 @@ errors! {
     /// An integer that the type does not have.
     ValueRange { of: String, found: i64 }
         => "value-range", Malformed, "2.2", "{found} is outside the range of {of}";
+    /// An operation input that no step takes.
+    ValueUnused { value: Name }
+        => "value-unused", Malformed, "3.2", "value {value} is given by no step and taken by none";
+    /// Another version of the format.
+    VersionUnknown { expected: i64, found: i64 }
+        => "version-unknown", Malformed, "3.1", "expected version {expected}, found {found}";
+    /// Steps that do not follow from each other.
+    Wiring { step: Name, why: &'static str }
+        => "wiring", Malformed, "3.2", "step {step}: {why}";
 }
 
 impl core::error::Error for Error {}

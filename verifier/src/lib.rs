@@ -10,9 +10,14 @@ mod commitment;
 mod error;
 mod time;
 
+pub mod card;
+pub mod evidence;
+pub mod glue;
 pub mod groth16;
 pub mod ids;
+pub mod operation;
 pub mod poseidon;
+pub mod receipt;
 pub mod value;
 
 pub use commitment::{Algorithm, Commitment};

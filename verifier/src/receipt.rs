@@ -1,0 +1,174 @@
+//! Receipts: an operation's claims, the evidence for them, and the openings its owner disclosed
+//! (FORMAT.md §4).
+
+use ciborium::Value as Cbor;
+
+use crate::{
+    Error,
+    card::Card,
+    cbor::{self, Item},
+    evidence::Evidence,
+    ids::{CardDigest, OperationDigest, Salt},
+    operation::Operation,
+};
+
+/// A value's salt, and its bytes unless the caller has to bring them. FORMAT.md §4.3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Index into the value table.
+    pub value: u32,
+    /// The salt of its commitment.
+    pub salt: Salt,
+    /// The value; `None` where it is detached.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Bytes that decode. Nothing in it has been believed yet: only [`crate::verify`] does that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    operation_bytes: Vec<u8>,
+    operation: Operation,
+    digest: OperationDigest,
+    evidence: Vec<Evidence>,
+    openings: Vec<Opening>,
+    cards: Vec<Vec<u8>>,
+}
+
+impl Receipt {
+    /// Most bytes of a receipt.
+    pub const MAX_BYTES: usize = 4 << 20;
+
+    /// Reads a receipt in the one encoding it has. FORMAT.md §4.1.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let value = cbor::decode(bytes, "receipt", Self::MAX_BYTES)?;
+        let mut fields = Item::new("receipt", "it", value).fields("receipt")?;
+        let operation_bytes = fields.take("operation")?.bytes()?;
+        let receipt = Self {
+            operation: Operation::from_bytes(&operation_bytes)?,
+            digest: Operation::digest(&operation_bytes),
+            operation_bytes,
+            evidence: list(fields.take("evidence")?, Evidence::from_cbor)?,
+            openings: list(fields.take("openings")?, opening_from_cbor)?,
+            cards: list(fields.take("cards")?, Item::bytes)?,
+        };
+        fields.finish()?;
+        receipt.check_sets()?;
+        Ok(receipt)
+    }
+
+    /// A receipt without evidence, openings or cards.
+    pub fn new(operation: Operation) -> Result<Self, Error> {
+        let operation_bytes = operation.to_bytes()?;
+        let digest = Operation::digest(&operation_bytes);
+        let (evidence, openings, cards) = Default::default();
+        Ok(Self { operation_bytes, operation, digest, evidence, openings, cards })
+    }
+
+    /// Adds a piece of evidence; one that is there already is not added again.
+    pub fn attach(&mut self, evidence: Evidence) {
+        insert(&mut self.evidence, evidence, Evidence::to_cbor);
+    }
+
+    /// Adds an opening; one that is there already is not added again.
+    pub fn open(&mut self, opening: Opening) {
+        insert(&mut self.openings, opening, opening_to_cbor);
+    }
+
+    /// Adds a card, as its bytes; one that is there already is not added again.
+    pub fn add_card(&mut self, card: Vec<u8>) {
+        insert(&mut self.cards, card, |card| cbor::bytes(card));
+    }
+
+    /// Takes away the opening of a value, salt and bytes together.
+    pub fn redact(&mut self, value: u32) {
+        self.openings.retain(|opening| opening.value != value);
+    }
+
+    /// The encoded receipt.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        cbor::encode(&cbor::map([
+            ("operation", cbor::bytes(&self.operation_bytes)),
+            ("evidence", cbor::array(self.evidence.iter().map(Evidence::to_cbor))),
+            ("openings", cbor::array(self.openings.iter().map(opening_to_cbor))),
+            ("cards", cbor::array(self.cards.iter().map(|card| cbor::bytes(card)))),
+        ]))
+    }
+
+    /// The claims.
+    pub const fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// The receipt's identity: the operation's digest.
+    pub const fn digest(&self) -> OperationDigest {
+        self.digest
+    }
+
+    /// The evidence.
+    pub fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
+    /// The openings.
+    pub fn openings(&self) -> &[Opening] {
+        &self.openings
+    }
+
+    /// The cards, as they arrived, with their digests.
+    pub fn cards(&self) -> impl Iterator<Item = (CardDigest, &[u8])> {
+        self.cards.iter().map(|card| (Card::digest(card), card.as_slice()))
+    }
+
+    /// Sets are lists whose encoded items ascend strictly: one order, no repetition. FORMAT.md §4.1.
+    fn check_sets(&self) -> Result<(), Error> {
+        ascends("evidence", self.evidence.iter().map(Evidence::to_cbor))?;
+        ascends("openings", self.openings.iter().map(opening_to_cbor))?;
+        ascends("cards", self.cards.iter().map(|card| cbor::bytes(card)))?;
+        let values: Vec<_> = self.openings.iter().map(|opening| opening.value).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        for value in values {
+            let Some(entry) = self.operation.value(value) else {
+                return Err(Error::OpeningUnknown { index: value });
+            };
+            if !seen.insert(value) {
+                return Err(Error::OpeningRepeated { value: entry.name.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ascends(set: &'static str, items: impl Iterator<Item = Cbor>) -> Result<(), Error> {
+    let encoded: Vec<_> = items.map(|item| cbor::encode(&item)).collect();
+    let strictly = encoded.iter().zip(encoded.iter().skip(1)).all(|(a, b)| a < b);
+    if strictly { Ok(()) } else { Err(Error::SetNotAscending { set }) }
+}
+
+fn insert<T: PartialEq>(set: &mut Vec<T>, item: T, to_cbor: impl Fn(&T) -> Cbor) {
+    if !set.contains(&item) {
+        set.push(item);
+        set.sort_by_cached_key(|item| cbor::encode(&to_cbor(item)));
+    }
+}
+
+fn list<T>(item: Item, read: impl Fn(Item) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    item.list()?.into_iter().map(read).collect()
+}
+
+fn opening_to_cbor(opening: &Opening) -> Cbor {
+    cbor::map([
+        ("value", cbor::uint(u64::from(opening.value))),
+        ("salt", cbor::bytes(opening.salt.as_bytes())),
+        ("bytes", opening.bytes.as_deref().map_or(Cbor::Null, cbor::bytes)),
+    ])
+}
+
+fn opening_from_cbor(item: Item) -> Result<Opening, Error> {
+    let mut fields = item.fields("opening")?;
+    let value = fields.take("value")?.u32()?;
+    let salt = Salt::new(fields.take("salt")?.fixed()?);
+    let bytes = fields.take("bytes")?;
+    let bytes = if bytes.is_null() { None } else { Some(bytes.bytes()?) };
+    fields.finish()?;
+    Ok(Opening { value, salt, bytes })
+}
