@@ -2,7 +2,12 @@
 
 use core::fmt;
 
-use crate::ids::Name;
+use crate::{
+    UnixMillis,
+    commitment::Commitment,
+    ids::{CardDigest, KeyId, Name, OperationDigest, Sha256Digest},
+    operation::{Method, Methods},
+};
 
 /// Whether bytes could not be read, a claim was not shown, or it is not what the caller pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +34,8 @@ macro_rules! errors {
             $($(#[$doc])* #[doc = concat!("\n\nFORMAT.md §", $section, ".")]
             #[allow(missing_docs)] // the sentence names the fields
             $variant $({ $($field: $type),* })?,)*
+            /// An attestation document was refused.
+            Attestation(crate::attestation::Error),
         }
 
         impl Error {
@@ -36,6 +43,7 @@ macro_rules! errors {
             pub fn code(&self) -> &'static str {
                 match self {
                     $(Self::$variant { .. } => $code,)*
+                    Self::Attestation(error) => error.code(),
                 }
             }
 
@@ -43,6 +51,7 @@ macro_rules! errors {
             pub fn kind(&self) -> ErrorKind {
                 match self {
                     $(Self::$variant { .. } => ErrorKind::$kind,)*
+                    Self::Attestation(_) => ErrorKind::Unproven,
                 }
             }
 
@@ -50,6 +59,7 @@ macro_rules! errors {
             pub fn section(&self) -> &'static str {
                 match self {
                     $(Self::$variant { .. } => $section,)*
+                    Self::Attestation(error) => error.section(),
                 }
             }
 
@@ -62,6 +72,7 @@ macro_rules! errors {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     $(Self::$variant $({ $($field),* })? => write!(f, $message),)*
+                    Self::Attestation(error) => error.fmt(f),
                 }
             }
         }
@@ -69,6 +80,27 @@ macro_rules! errors {
 }
 
 errors! {
+    /// An attestation made outside the policy's window.
+    AttestationOutsideWindow { from_ms: u64, to_ms: u64, found: UnixMillis }
+        => "attestation-outside-window", NotPinned, "9.6", "the attestation was made at {found}, the policy accepts {from_ms} to {to_ms} ms";
+    /// The caller was to bring a value.
+    CallerValueMissing { value: Name }
+        => "caller-value-missing", Policy, "9.4", "the policy wants input {value} from the caller, who did not give it";
+    /// The caller brought a value of no known name.
+    CallerValueUnknown { found: Name }
+        => "caller-value-unknown", Policy, "9.4", "the caller gave a value {found}, which the operation does not have";
+    /// A step's card is not in the receipt.
+    CardMissing { step: Name }
+        => "card-missing", Unproven, "6.4", "the receipt has no sound card for the proof of step {step}";
+    /// A card of another model.
+    CardModel { step: Name, expected: String, found: String }
+        => "card-model", Unproven, "6.4", "the card of step {step} is for {found}, the step is {expected}";
+    /// A card of other types.
+    CardTypes { step: Name }
+        => "card-types", Unproven, "6.4", "the card of step {step} is for values of other types";
+    /// A card that no step refers to.
+    CardUnreferenced { found: CardDigest }
+        => "card-unreferenced", Malformed, "4.4", "no step refers to card {found}";
     /// An item of a kind that no structure has.
     CborItemKind { what: &'static str }
         => "cbor-item-kind", Malformed, "1.1", "the {what} contains a float, a tag or another item that the format does not have";
@@ -99,9 +131,27 @@ errors! {
     /// A type that Poseidon cannot commit to.
     CommitmentType { found: String }
         => "commitment-type", Malformed, "2.5", "only i8, i16 and i32 tensors are packed for Poseidon, found {found}";
+    /// A per-operation document for an operation without a nonce.
+    DocumentWithoutNonce
+        => "document-without-nonce", Unproven, "5.3", "a document made for one operation needs the operation's nonce, and there is none";
     /// An evidence kind that version 0 does not have.
     EvidenceKindUnknown { found: String }
         => "evidence-kind-unknown", Malformed, "4.2", "no evidence is of kind {found:?}";
+    /// Nothing the policy demands of a step holds.
+    EvidenceMissing { step: Name, expected: String, found: Methods }
+        => "evidence-missing", Unproven, "9.5", "step {step} must be shown by {expected}; what holds: {found}";
+    /// Evidence of a method that the step does not promise.
+    EvidenceNotPromised { step: Name, promised: Methods, found: Method }
+        => "evidence-not-promised", Unproven, "4.2", "step {step} promises {promised}, the receipt has evidence of {found}";
+    /// A promised proof is not there yet.
+    EvidencePending { step: Name, pending: Methods }
+        => "evidence-pending", Unproven, "9.5", "step {step} still lacks {pending}, which is promised";
+    /// Two pieces of evidence of one method for one step.
+    EvidenceRepeated { step: Name, method: Method }
+        => "evidence-repeated", Malformed, "4.2", "step {step} has evidence of {method} twice";
+    /// Evidence for a step that is not there.
+    EvidenceStepUnknown { index: u32 }
+        => "evidence-step-unknown", Malformed, "4.2", "evidence refers to step {index}, which the operation does not have";
     /// Steps of a piece of evidence that are no ascending list.
     EvidenceSteps { found: Vec<u32> }
         => "evidence-steps", Malformed, "4.2", "evidence names the steps {found:?}, expected at least one, ascending";
@@ -126,6 +176,12 @@ errors! {
     /// A glue function that version 0 does not have.
     GlueUnknown { found: Name }
         => "glue-unknown", Malformed, "7", "no glue function is named {found}";
+    /// An input is not the one pinned.
+    InputMismatch { value: Name, expected: Sha256Digest, found: Sha256Digest }
+        => "input-mismatch", NotPinned, "9.4", "input {value} has SHA-256 {found}, the policy wants {expected}";
+    /// An input that the policy does not know.
+    InputUnknown { value: Name }
+        => "input-unknown", NotPinned, "9.4", "the policy says nothing of input {value}";
     /// A verifying key that lets anyone forge.
     KeyDegenerate { why: &'static str }
         => "key-degenerate", Unproven, "6.2", "the verifying key is degenerate: {why}";
@@ -144,12 +200,63 @@ errors! {
     /// A nonce of the wrong length.
     NonceLength { found: usize }
         => "nonce-length", Malformed, "3.1", "a nonce has 16 to 64 bytes, found {found}";
+    /// Another nonce.
+    NonceMismatch { expected: String, found: String }
+        => "nonce-mismatch", NotPinned, "9.3", "expected nonce {expected}, found {found}";
+    /// Bytes that do not match their commitment.
+    OpeningMismatch { value: Name, expected: Commitment, found: Commitment }
+        => "opening-mismatch", Unproven, "4.3", "value {value} does not match its commitment: expected {expected}, found {found}";
+    /// A value is needed and not opened.
+    OpeningMissing { value: Name }
+        => "opening-missing", Unproven, "4.3", "the receipt has no opening of value {value}";
     /// Two openings of one value.
     OpeningRepeated { value: Name }
         => "opening-repeated", Malformed, "4.3", "value {value} is opened twice";
     /// An opening of no value.
     OpeningUnknown { index: u32 }
         => "opening-unknown", Malformed, "4.3", "an opening refers to value {index}, which the table does not have";
+    /// Another operation than the pinned one.
+    OperationDigestMismatch { expected: OperationDigest, found: OperationDigest }
+        => "operation-digest-mismatch", NotPinned, "9.3", "expected operation {expected}, found {found}";
+    /// An operation of another name.
+    OperationName { expected: Name, found: Name }
+        => "operation-name", NotPinned, "9.3", "expected an operation named {expected}, found {found}";
+    /// An outcome that the policy does not list.
+    OutcomeNotAccepted { found: Name }
+        => "outcome-not-accepted", NotPinned, "9.3", "the policy does not accept the outcome {found}";
+    /// Another card.
+    PlanCard { step: Name, expected: CardDigest, found: CardDigest }
+        => "plan-card", NotPinned, "9.2", "step {step} refers to card {found}, the policy pins {expected}";
+    /// Another function.
+    PlanFunction { step: Name, expected: String, found: String }
+        => "plan-function", NotPinned, "9.2", "step {step} is {found}, the policy wants {expected}";
+    /// Other operation inputs.
+    PlanInputs { expected: String, found: String }
+        => "plan-inputs", NotPinned, "9.2", "the operation's inputs are {found}, the policy wants {expected}";
+    /// A setting is absent, added or different.
+    PlanSetting { step: Name, setting: Name }
+        => "plan-setting", NotPinned, "9.2", "setting {setting} of step {step} is not what the policy wants";
+    /// Steps missing, added or in another order.
+    PlanSteps { expected: String, found: String }
+        => "plan-steps", NotPinned, "9.2", "the steps are {found}, the policy wants {expected}";
+    /// Other values or types.
+    PlanValues { expected: String, found: String }
+        => "plan-values", NotPinned, "9.2", "the values are {found}; the policy wants {expected}";
+    /// A step fed from, or giving, other values.
+    PlanWiring { step: Name, expected: String, found: String }
+        => "plan-wiring", NotPinned, "9.2", "step {step} is wired {found}, the policy wants {expected}";
+    /// The policy lacks the section for this clock.
+    PolicyClock { missing: &'static str }
+        => "policy-clock", Policy, "9.6", "the policy has no section {missing:?}, which this kind of verification needs";
+    /// A policy that contradicts itself.
+    PolicyInconsistent { why: String }
+        => "policy-inconsistent", Policy, "9.1", "the policy cannot be used: {why}";
+    /// A policy that cannot be read.
+    PolicyMalformed { why: String }
+        => "policy-malformed", Policy, "9.1", "the policy cannot be read: {why}";
+    /// A policy that nobody has read.
+    PolicyUnreviewed
+        => "policy-unreviewed", Policy, "9.7", "the policy was learned from a receipt and is marked unreviewed";
     /// Another number of public inputs than the key has.
     ProofInputs { expected: usize, found: usize }
         => "proof-inputs", Unproven, "6.3", "the key takes {expected} public inputs, the step gives {found}";
@@ -162,9 +269,27 @@ errors! {
     /// A point of a proof is not acceptable.
     ProofPoint { point: &'static str }
         => "proof-point", Malformed, "6.1", "point {point} of the proof is off the curve, outside the subgroup, the identity or not canonical";
+    /// Glue gives another value.
+    RecomputeMismatch { step: Name, expected: String, found: String }
+        => "recompute-mismatch", Unproven, "7", "step {step} gives {expected}, the receipt says {found}";
+    /// Glue gives another type.
+    RecomputeType { step: Name, expected: String, found: String }
+        => "recompute-type", Unproven, "7", "step {step} gives {expected}, the receipt says {found}";
+    /// A result that cannot be shown.
+    ResultNotDisclosed { value: Name }
+        => "result-not-disclosed", Unproven, "9.2", "result {value} is not opened by this receipt";
+    /// A session key that is no uncompressed P-384 point.
+    SessionKey
+        => "session-key", Unproven, "5.1", "the session document's public key is no uncompressed P-384 point of 97 bytes";
+    /// A session signature that does not hold.
+    SessionSignature
+        => "session-signature", Unproven, "5.2", "the session key did not sign this operation and these steps";
     /// A set out of order, or with one item twice.
     SetNotAscending { set: &'static str }
         => "set-not-ascending", Malformed, "4.1", "the receipt's {set} are not in strictly ascending order";
+    /// A key of one party.
+    SetupSingleParty { key: KeyId }
+        => "setup-single-party", NotPinned, "9.5", "key {key} was made by a single party, which the policy does not accept";
     /// A step that contradicts itself.
     StepInvalid { step: Name, why: &'static str }
         => "step-invalid", Malformed, "3.2", "step {step}: {why}";
@@ -195,6 +320,12 @@ errors! {
 }
 
 impl core::error::Error for Error {}
+
+impl From<crate::attestation::Error> for Error {
+    fn from(error: crate::attestation::Error) -> Self {
+        Self::Attestation(error)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -10,16 +10,23 @@ mod commitment;
 mod error;
 mod time;
 
+pub mod attestation;
 pub mod card;
 pub mod evidence;
 pub mod glue;
 pub mod groth16;
 pub mod ids;
 pub mod operation;
+pub mod policy;
 pub mod poseidon;
 pub mod receipt;
+pub mod report;
 pub mod value;
+mod verify;
 
 pub use commitment::{Algorithm, Commitment};
 pub use error::{Error, ErrorKind};
 pub use time::{TimeError, UnixMillis};
+pub use verify::{
+    CallerValues, Clock, ResultValue, Verified, VerifiedArchived, explain, verify, verify_archived,
+};

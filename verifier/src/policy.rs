@@ -1,0 +1,268 @@
+//! What a relying party demands: the whole plan it accepts, and reference values (FORMAT.md §9).
+//!
+//! Nothing has a permissive default, unknown and repeated fields are refused, and every word that
+//! loosens a check is long enough to be seen.
+
+mod image;
+mod json;
+mod learn;
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+pub use image::Image;
+pub use plan::{Plan, PlannedStep, PlannedValue};
+
+use crate::{
+    Error, UnixMillis,
+    ids::{Name, Nonce, OperationDigest, PolicyDigest, Sha256Digest},
+    operation::Method,
+};
+
+/// A policy as its owner wrote it. Only [`Policy::from_json`] and [`Policy::learn`] make one that
+/// is consistent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    version: u32,
+    /// Present and true in a policy learned from a receipt, until its owner has read it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    unreviewed: bool,
+    operation: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operation_digest: Option<OperationDigest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<Nonce>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    accept_without_own_nonce: bool,
+    outcomes: Vec<Name>,
+    #[serde(deserialize_with = "json::unique")]
+    inputs: BTreeMap<Name, InputRule>,
+    plan: Plan,
+    #[serde(default, deserialize_with = "json::unique")]
+    images: BTreeMap<Name, Image>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    accept_single_party_setup: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    live: Option<LiveRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    archived: Option<ArchivedRule>,
+    #[serde(skip)]
+    digest: Option<PolicyDigest>,
+}
+
+/// What an operation input must be. FORMAT.md §9.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputRule {
+    /// Anything: the relying party does not care what went in.
+    AnyInputAccepted,
+    /// The bytes that the caller gives with the receipt.
+    CallerBytes,
+    /// Bytes with this SHA-256.
+    Sha256(Sha256Digest),
+}
+
+/// Ages in live mode. FORMAT.md §9.6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveRule {
+    /// Greatest age of an attestation document.
+    pub max_age_ms: u64,
+    /// How far a document's time may lie ahead of the caller's clock.
+    pub future_skew_ms: u64,
+}
+
+/// When an attestation may have been made, in archived mode. FORMAT.md §9.6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArchivedRule {
+    /// Earliest time, inclusive.
+    pub from_ms: u64,
+    /// Latest time, inclusive.
+    pub to_ms: u64,
+}
+
+impl ArchivedRule {
+    /// Whether `time` lies in the window.
+    pub const fn contains(&self, time: UnixMillis) -> bool {
+        self.from_ms <= time.get() && time.get() <= self.to_ms
+    }
+}
+
+impl Policy {
+    /// The format's version.
+    pub const VERSION: u32 = 0;
+    /// Most bytes of a policy.
+    pub const MAX_BYTES: usize = 1 << 20;
+
+    /// Reads a policy and checks that it is consistent. FORMAT.md §9.1.
+    pub fn from_json(text: &[u8]) -> Result<Self, Error> {
+        if text.len() > Self::MAX_BYTES {
+            let why =
+                format!("it has {} bytes, at most {} are allowed", text.len(), Self::MAX_BYTES);
+            return Err(Error::PolicyMalformed { why });
+        }
+        let mut policy: Self = serde_json::from_slice(text)
+            .map_err(|error| Error::PolicyMalformed { why: error.to_string() })?;
+        policy.digest = Some(PolicyDigest::new(*Sha256Digest::of(text).as_bytes()));
+        policy.check()?;
+        Ok(policy)
+    }
+
+    /// The policy as JSON text for people.
+    pub fn to_json(&self) -> String {
+        let mut text =
+            serde_json::to_string_pretty(self).expect("a policy has text keys and no floats");
+        text.push('\n');
+        text
+    }
+
+    /// Whether nobody has read it since it was learned from a receipt.
+    pub const fn is_unreviewed(&self) -> bool {
+        self.unreviewed
+    }
+
+    /// SHA-256 of the text it was read from; `None` for one that was learned.
+    pub const fn digest(&self) -> Option<PolicyDigest> {
+        self.digest
+    }
+
+    /// Name of the operation.
+    pub const fn operation(&self) -> &Name {
+        &self.operation
+    }
+
+    /// The one operation that is accepted, where it is pinned.
+    pub const fn operation_digest(&self) -> Option<OperationDigest> {
+        self.operation_digest
+    }
+
+    /// The relying party's own nonce; `None` where it accepts operations without one.
+    pub const fn nonce(&self) -> Option<&Nonce> {
+        self.nonce.as_ref()
+    }
+
+    /// Outcomes that are accepted.
+    pub fn outcomes(&self) -> &[Name] {
+        &self.outcomes
+    }
+
+    /// What an operation input must be.
+    pub fn input(&self, name: &Name) -> Option<InputRule> {
+        self.inputs.get(name).copied()
+    }
+
+    /// The plan that is accepted.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The images that may cover a step, by name.
+    pub fn images_of<'p>(
+        &'p self,
+        step: &'p PlannedStep,
+    ) -> impl Iterator<Item = (&'p Name, &'p Image)> {
+        step.images.iter().filter_map(|name| self.images.get_key_value(name))
+    }
+
+    /// Whether a key that one party made is accepted.
+    pub const fn accepts_single_party_setup(&self) -> bool {
+        self.accept_single_party_setup
+    }
+
+    /// Ages in live mode.
+    pub const fn live(&self) -> Option<LiveRule> {
+        self.live
+    }
+
+    /// The window in archived mode.
+    pub const fn archived(&self) -> Option<ArchivedRule> {
+        self.archived
+    }
+
+    /// Every word in it that loosens a check, for people.
+    pub fn loosened(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for (name, rule) in &self.inputs {
+            if *rule == InputRule::AnyInputAccepted {
+                words.push(format!("any_input_accepted: input {name} may be anything"));
+            }
+        }
+        if self.accept_without_own_nonce {
+            words.push("accept_without_own_nonce: the receipt may be an old one".to_owned());
+        }
+        if self.accept_single_party_setup {
+            let word =
+                "accept_single_party_setup: whoever made a key of one party can forge its proofs";
+            words.push(word.to_owned());
+        }
+        for (name, image) in &self.images {
+            words.extend(image.loosened().map(|word| format!("image {name}: {word}")));
+        }
+        for step in &self.plan.steps {
+            if step.accept_operators_word {
+                words.push(format!("accept_operators_word: nothing shows step {}", step.name));
+            }
+            for setting in &step.free_settings {
+                words.push(format!(
+                    "free_settings: {setting} of step {} may be anything",
+                    step.name
+                ));
+            }
+        }
+        words
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let refuse = |why: String| Err(Error::PolicyInconsistent { why });
+        if self.version != Self::VERSION {
+            return Err(Error::VersionUnknown {
+                expected: i64::from(Self::VERSION),
+                found: i64::from(self.version),
+            });
+        }
+        if self.nonce.is_some() == self.accept_without_own_nonce {
+            return refuse("it names either a nonce or accept_without_own_nonce".to_owned());
+        }
+        if self.outcomes.is_empty() {
+            return refuse("it accepts no outcome".to_owned());
+        }
+        self.plan.check()?;
+        let ruled: BTreeSet<_> = self.inputs.keys().collect();
+        let planned: BTreeSet<_> = self.plan.inputs.iter().collect();
+        if ruled != planned {
+            return refuse("inputs and plan.inputs do not name the same values".to_owned());
+        }
+        for step in &self.plan.steps {
+            if let Some(image) = step.images.iter().find(|name| !self.images.contains_key(name)) {
+                return refuse(format!(
+                    "step {} names image {image}, which images lacks",
+                    step.name
+                ));
+            }
+            let demands = |method| step.evidence.iter().any(|set| set.contains(method));
+            if demands(Method::Tee) && step.images.is_empty() {
+                return refuse(format!("step {} demands tee and names no image", step.name));
+            }
+            if demands(Method::Zk) && step.card.is_none() {
+                return refuse(format!("step {} demands zk and pins no card", step.name));
+            }
+        }
+        if self.archived.is_some_and(|window| window.from_ms > window.to_ms) {
+            return refuse("archived.from_ms is after archived.to_ms".to_owned());
+        }
+        let times = self.archived.map(|window| [window.from_ms, window.to_ms]);
+        if times.is_some_and(|times| times.iter().any(|time| UnixMillis::new(*time).is_err())) {
+            return refuse("archived: a time below 10^12 looks like seconds".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}

@@ -1,0 +1,100 @@
+//! What the policy demands of each step, against what held (FORMAT.md §9.5).
+
+use super::examination::Examination;
+use crate::{
+    Error,
+    operation::{Method, Methods, Step},
+    receipt::Receipt,
+    report::{Check, Status},
+};
+
+/// The step at an index, which must promise the method of evidence that refers to it.
+pub(super) fn promised(receipt: &Receipt, index: u32, method: Method) -> Result<&Step, Error> {
+    let steps = &receipt.operation().steps;
+    let step = usize::try_from(index).ok().and_then(|at| steps.get(at));
+    let step = step.ok_or(Error::EvidenceStepUnknown { index })?;
+    if !step.methods.contains(method) {
+        return Err(Error::EvidenceNotPromised {
+            step: step.name.clone(),
+            promised: step.methods.clone(),
+            found: method,
+        });
+    }
+    Ok(step)
+}
+
+pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
+    pending(exam, receipt);
+    let plan = exam.policy.plan();
+    for (at, planned) in plan.steps.iter().enumerate() {
+        // Another plan was refused before; a step of another name is not this one.
+        let step = exam.report.steps.get(at).filter(|step| step.name == planned.name);
+        let (held, promised) = match step {
+            Some(step) => (step.held.clone(), step.promised.clone()),
+            None => Default::default(),
+        };
+        if planned.accept_operators_word {
+            let says = "nothing is demanded: the operator's word".to_owned();
+            exam.note(Check::new("requirement", "9.5", Status::Info, says).of(&planned.name));
+            continue;
+        }
+        let satisfied = planned.evidence.iter().any(|set| set.within(&held));
+        if satisfied {
+            if let Some(step) = exam.report.steps.get_mut(at) {
+                step.satisfied = true;
+            }
+        }
+        let outcome = if satisfied {
+            Ok(())
+        } else {
+            refusal(planned.name.clone(), &planned.evidence, &held, &promised)
+        };
+        let says = format!("{held} holds");
+        exam.check_of("requirement", &planned.name, "9.5", outcome, &says);
+    }
+}
+
+/// Pending, where an alternative lacks nothing but evidence that is promised.
+fn refusal(
+    step: crate::ids::Name,
+    evidence: &[Methods],
+    held: &Methods,
+    promised: &Methods,
+) -> Result<(), Error> {
+    let awaited = evidence.iter().map(|set| set.without(held)).find(|lacks| lacks.within(promised));
+    match awaited {
+        Some(pending) => Err(Error::EvidencePending { step, pending }),
+        None => {
+            let expected: Vec<_> = evidence.iter().map(Methods::to_string).collect();
+            Err(Error::EvidenceMissing {
+                step,
+                expected: expected.join(" or "),
+                found: held.clone(),
+            })
+        }
+    }
+}
+
+/// Names every promised proof or attestation that is absent, whatever the policy demands.
+fn pending(exam: &mut Examination<'_>, receipt: &Receipt) {
+    for (index, step) in (0u32..).zip(&receipt.operation().steps) {
+        let mut present = Methods::default();
+        for evidence in receipt.evidence() {
+            if evidence.steps().contains(&index) {
+                present.insert(evidence.method());
+            }
+        }
+        // Recomputing needs no evidence.
+        present.insert(Method::Recompute);
+        let absent = step.methods.without(&present);
+        if !absent.is_empty() {
+            let says = format!("{absent} is promised and not attached yet");
+            exam.note(Check::new("pending", "4.2", Status::Info, says).of(&step.name));
+        }
+        if let Some(report) =
+            usize::try_from(index).ok().and_then(|at| exam.report.steps.get_mut(at))
+        {
+            report.pending = absent;
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The trust bill: what remains to be believed after all checks (FORMAT.md §10.3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Clock, cards::Checked, examination::Examination};
+use crate::{
+    card::Setup,
+    ids::{CardDigest, Name},
+    operation::{Method, Methods, Operation, Step},
+    receipt::Receipt,
+    report::TrustLine,
+};
+
+pub(super) fn bill(
+    exam: &mut Examination<'_>,
+    receipt: &Receipt,
+    cards: &BTreeMap<CardDigest, Checked>,
+) {
+    let operation = receipt.operation();
+    for (index, step) in (0u32..).zip(&operation.steps) {
+        let held = held(exam, index);
+        for assumption in assumptions(exam, index, step, &held, cards) {
+            exam.trust(TrustLine { step: Some(step.name.clone()), assumption });
+        }
+    }
+    let whole = |assumption: String| TrustLine { step: None, assumption };
+    for (_, value) in operation.inputs() {
+        let name = &value.name;
+        exam.trust(whole(format!(
+            "how the committed input {name} was made from anything else (a picture, a file) is not covered"
+        )));
+    }
+    for name in exam.policy.plan().results.clone() {
+        let word = operators_word(exam, operation, &name);
+        if !word.is_empty() {
+            let steps = super::values::names(&word);
+            exam.trust(whole(format!("result {name} rests on the operator's word at: {steps}")));
+        }
+    }
+    if exam.clock == Clock::Archived {
+        exam.trust(whole(
+            "keys were attested at the times above; when they signed is not proved".to_owned(),
+        ));
+    }
+    if exam.policy.nonce().is_none() {
+        exam.trust(whole(
+            "the receipt may be old: its nonce is not the relying party's".to_owned(),
+        ));
+    }
+}
+
+fn held(exam: &Examination<'_>, index: u32) -> Methods {
+    let report = usize::try_from(index).ok().and_then(|at| exam.report.steps.get(at));
+    report.map(|step| step.held.clone()).unwrap_or_default()
+}
+
+fn assumptions(
+    exam: &Examination<'_>,
+    index: u32,
+    step: &Step,
+    held: &Methods,
+    cards: &BTreeMap<CardDigest, Checked>,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    if held.is_empty() {
+        lines.push("the operator's word".to_owned());
+    }
+    if held.contains(Method::Recompute) {
+        lines.push("nothing: recomputed here".to_owned());
+    }
+    if held.contains(Method::Tee) {
+        lines.extend(of_tee(exam, index));
+    }
+    if held.contains(Method::Zk) {
+        if let Some(checked) = step.card.and_then(|digest| cards.get(&digest)) {
+            lines.extend(of_zk(checked));
+        }
+    }
+    lines
+}
+
+fn of_tee(exam: &Examination<'_>, index: u32) -> Vec<String> {
+    let Some(planned) = exam.policy.plan().step(index) else { return Vec::new() };
+    let mut lines = Vec::new();
+    for (name, image) in exam.policy.images_of(planned) {
+        let root = image.root();
+        let (who, sha256) = (root.subject_common_name(), hex::encode(root.sha256()));
+        lines.push(match (root.is_aws(), root.is_development()) {
+            (true, _) => "AWS Nitro hardware root G1".to_owned(),
+            (false, true) => format!(
+                "not AWS: development attester, root {who:?} {sha256} named by the policy; whoever holds its key can attest anything"
+            ),
+            (false, false) => format!("not AWS: root {who:?} {sha256} named by the policy"),
+        });
+        let pcr0 = image.pcrs().get(0).map(|pcr| pcr.to_string()).unwrap_or_default();
+        lines.push(format!(
+            "image {name}, PCR0 {pcr0}: that its code, libtorch included, runs the model it names"
+        ));
+        if image.accepts_debug_enclave() {
+            lines.push(format!("image {name} may be a debug enclave: its host could change it"));
+        }
+    }
+    lines.push("integrity only: the host sees inputs and outputs".to_owned());
+    lines
+}
+
+fn of_zk(checked: &Checked) -> Vec<String> {
+    let card = &checked.card;
+    let key = card.key_id();
+    let setup = match &card.setup {
+        Setup::SingleParty => {
+            format!("single-party setup of key {key}: whoever made it can forge proofs")
+        }
+        Setup::Ceremony { contributions, phase1, phase2 } => format!(
+            "ceremony, according to the card you pinned: one honest participant in each phase of key {key} ({contributions} contributions, transcripts {phase1} and {phase2})"
+        ),
+    };
+    let (circuit, model, compiler) = (card.circuit, card.model, &card.compiler);
+    vec![
+        setup,
+        format!(
+            "circuit {circuit} is model {model} compiled by {compiler}: by the card you pinned, not recompiled here"
+        ),
+        "the mathematics of Groth16 over BLS12-381, and of Poseidon".to_owned(),
+    ]
+}
+
+/// Steps on some path to a result for which nothing holds.
+fn operators_word(exam: &Examination<'_>, operation: &Operation, result: &Name) -> Vec<Name> {
+    let mut wanted: BTreeSet<u32> = (0u32..)
+        .zip(&operation.values)
+        .filter(|(_, value)| value.name == *result)
+        .map(|(index, _)| index)
+        .collect();
+    let mut word = Vec::new();
+    let steps: Vec<_> = (0u32..).zip(&operation.steps).collect();
+    for (index, step) in steps.into_iter().rev() {
+        if step.outputs.iter().any(|output| wanted.contains(output)) {
+            wanted.extend(&step.inputs);
+            if held(exam, index).is_empty() {
+                word.push(step.name.clone());
+            }
+        }
+    }
+    word.reverse();
+    word
+}
