@@ -1,1 +1,20 @@
-//! Assay.
+//! Runs operations and writes their receipts: attesters, sessions, keys, the command line.
+#![deny(unsafe_code)]
+
+pub mod attester;
+pub mod cli;
+pub mod dataset;
+pub mod definition;
+#[cfg(feature = "libtorch")]
+pub mod engine;
+mod error;
+pub mod eval;
+mod files;
+pub mod input;
+pub mod keys;
+pub mod quantize;
+pub mod random;
+pub mod run;
+pub mod session;
+
+pub use error::Error;

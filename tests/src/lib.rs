@@ -1,1 +1,5 @@
-//! Assay.
+//! What the tests of all parts share: keys with known secrets, chains and documents, receipts.
+
+pub mod nitro;
+pub mod receipts;
+pub mod trapdoor;

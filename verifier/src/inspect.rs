@@ -179,7 +179,9 @@ fn card(digest: CardDigest, card: &Card) -> CardView {
         inputs: card.inputs.clone(),
         outputs: card.outputs.clone(),
         setup: match &card.setup {
-            Setup::Ceremony { contributions, .. } => format!("ceremony, {contributions} contributions"),
+            Setup::Ceremony { contributions, .. } => {
+                format!("ceremony, {contributions} contributions")
+            }
             Setup::SingleParty => "single-party".to_owned(),
         },
     }

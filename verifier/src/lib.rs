@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod glue;
 pub mod groth16;
 pub mod ids;
+pub mod inspect;
 pub mod operation;
 pub mod policy;
 pub mod poseidon;

@@ -125,6 +125,11 @@ impl Policy {
         self.unreviewed
     }
 
+    /// The policy without its mark: for its owner, who has read it.
+    pub fn reviewed_by_its_owner(self) -> Self {
+        Self { unreviewed: false, ..self }
+    }
+
     /// SHA-256 of the text it was read from; `None` for one that was learned.
     pub const fn digest(&self) -> Option<PolicyDigest> {
         self.digest

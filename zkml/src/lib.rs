@@ -1,1 +1,45 @@
-//! Assay.
+//! From an ONNX model to a Groth16 proof.
+//!
+//! ```text
+//! onnx ─► graph ─► quantize (manifest) ─► program ─► circuit (r1cs) ─► setup ─► key
+//!                                            └──► witness ──────────► prove ◄──┘
+//! ```
+//! The integer program is the meaning of a step; circuit and witness follow from it. [`quantize()`]
+//! makes every choice once and writes it into a [`Manifest`]; [`compile()`] is a pure function of
+//! model and manifest.
+#![deny(unsafe_code)]
+
+mod circuit;
+mod compile;
+mod error;
+mod graph;
+mod key;
+mod lower;
+mod manifest;
+mod onnx;
+mod program;
+mod prove;
+mod quantize;
+mod r1cs;
+mod witness;
+
+pub mod setup;
+
+#[cfg(test)]
+mod testing;
+
+/// The operating system's random generator, for [`setup::single_party`], [`prove()`] and salts.
+pub use ark_std::rand::rngs::OsRng;
+
+pub use self::{
+    compile::{Compiled, Estimate, compile},
+    error::Error,
+    graph::Graph,
+    key::{ProvingKey, read_proving_key, write_proving_key},
+    manifest::{COMPILER, Input, Layer, Manifest, Output, Rounding},
+    program::{Interval, MAX_BITS, Program},
+    prove::prove,
+    quantize::{InputType, Options, quantize},
+    r1cs::{Kind, R1cs, Shape},
+    witness::Witness,
+};

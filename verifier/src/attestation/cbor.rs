@@ -73,12 +73,14 @@ impl<'a> Reader<'a> {
         let (part, at) = (self.part, self.at);
         let initial = self.byte()?;
         let (major, info) = (initial >> 5, initial & 0x1f);
+        // The width of a float says nothing about its value: no shortest form to insist on here.
+        let least = |least| if major == 7 { 0 } else { least };
         let (value, length) = match info {
             0..=23 => (u64::from(info), Length::Definite),
             24 => (self.number::<1>(at, 24)?, Length::Definite),
-            25 => (self.number::<2>(at, 0x100)?, Length::Definite),
-            26 => (self.number::<4>(at, 0x1_0000)?, Length::Definite),
-            27 => (self.number::<8>(at, 0x1_0000_0000)?, Length::Definite),
+            25 => (self.number::<2>(at, least(0x100))?, Length::Definite),
+            26 => (self.number::<4>(at, least(0x1_0000))?, Length::Definite),
+            27 => (self.number::<8>(at, least(0x1_0000_0000))?, Length::Definite),
             31 => (0, Length::UntilBreak),
             _ => return Err(Error::CborReserved { part, at, found: info }),
         };

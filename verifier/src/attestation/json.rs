@@ -18,7 +18,7 @@ pub(super) enum Json {
     Object(Vec<(String, Self)>),
 }
 
-/// An object whose fields are all known and appear once.
+/// An object whose fields appear once.
 pub(super) struct Fields<'j>(&'j [(String, Json)]);
 
 impl Json {
@@ -39,6 +39,11 @@ impl Json {
             }
         }
         Ok(Fields(entries))
+    }
+
+    /// The object's fields, some of them none of our business.
+    pub(super) fn fields_and_others(&self, field: &'static str) -> Result<Fields<'_>, PolicyError> {
+        self.entries(field).map(Fields)
     }
 
     /// The object's fields, whatever their names, each appearing once.

@@ -16,11 +16,8 @@ impl PcrSet {
     /// `HashAlgorithm` and `PCR0` to `PCR31` are known. PCR 0, 1 and 2 must be there.
     pub fn from_measurements_json(bytes: &[u8]) -> Result<Self, PolicyError> {
         let json = Json::parse(bytes)?;
-        let outer = json.entries("the measurements")?;
-        let measurements = outer
-            .iter()
-            .find_map(|(name, value)| (name == "Measurements").then_some(value))
-            .ok_or(PolicyError::FieldMissing { field: "Measurements" })?;
+        let outer = json.fields_and_others("the measurements")?;
+        let measurements = outer.require("Measurements")?;
         let mut pcrs = Vec::new();
         let mut algorithm = None;
         for (name, value) in measurements.entries("Measurements")? {

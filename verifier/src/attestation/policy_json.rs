@@ -151,7 +151,7 @@ const FIELDS: &[&str] = &[
     "public_key",
     "user_data",
 ];
-const ACCEPT_DEBUG: &str = "accept_debug_enclaves_in_which_nothing_is_measured";
-const LEAVE_CODE_UNPINNED: &str = "accept_pcr_sets_that_leave_the_code_unpinned";
-const LEAVE_NAMES_UNCHECKED: &str = "accept_certificates_that_do_not_name_the_enclave";
-const OTHER_ROOT: &str = "trust_this_root_instead_of_aws";
+const ACCEPT_DEBUG: &str = "accept_debug_enclave";
+const LEAVE_CODE_UNPINNED: &str = "accept_code_not_pinned";
+const LEAVE_NAMES_UNCHECKED: &str = "accept_names_not_checked";
+const OTHER_ROOT: &str = "accept_root_other_than_aws";

@@ -38,8 +38,9 @@ impl Image {
 
     /// The words in it that loosen a check.
     pub(super) fn loosened(&self) -> impl Iterator<Item = String> {
-        let root = (!self.root.is_aws())
-            .then(|| format!("accept_root_other_than_aws: {} is not AWS", self.root.subject_common_name()));
+        let root = (!self.root.is_aws()).then(|| {
+            format!("accept_root_other_than_aws: {} is not AWS", self.root.subject_common_name())
+        });
         let debug = self
             .accept_debug_enclave
             .then(|| "accept_debug_enclave: the host can read and change its memory".to_owned());

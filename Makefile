@@ -1,0 +1,100 @@
+# Assay. `make help` lists what there is; every target does its own set-up.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Downloads and tools, shared by every clone.
+ifeq ($(ASSAY_CACHE),)
+ASSAY_CACHE := $(HOME)/.cache/assay
+endif
+export ASSAY_CACHE
+
+CARGO_DENY := 0.20.2
+DENY := $(ASSAY_CACHE)/tools/cargo-deny-$(CARGO_DENY)
+
+## help: this list
+.PHONY: help
+help:
+	@sed -n 's/^## \([a-z]*\): /\1\t/p' Makefile | while IFS=$$'\t' read -r name does; do
+		printf 'make %-8s %s\n' "$$name" "$$does"
+	done
+
+## build: assay and assay-engine, in target/release
+.PHONY: build
+build: libtorch
+	@cargo build --release -p assay-prover --bin assay-engine
+	scripts/place.sh assay-engine
+	# Without libtorch even in reach of the linker.
+	cargo build --release -p assay-prover --bin assay --no-default-features
+	scripts/place.sh assay
+
+## check: formatting, lints, documentation, licences and sources of dependencies, a clean tree
+.PHONY: check
+check: libtorch $(DENY)/bin/cargo-deny
+	@before=$$(scripts/tree.sh)
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo clippy --release -p assay-prover --no-default-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps
+	$(DENY)/bin/cargo-deny --log-level warn check bans licenses sources
+	scripts/tree.sh "$$before"
+
+## test: check and build, then every test
+.PHONY: test
+test: check build
+	@before=$$(scripts/tree.sh)
+	cargo test --release --workspace
+	# Node and browser tests belong here, each by its own runner, with `node_modules` as a prerequisite.
+	scripts/tree.sh "$$before"
+
+## eval: accuracy of the example models over their test splits, in floats and as it is proved
+.PHONY: eval
+eval: build
+	@target/release/assay eval models/digits/operation.toml --data models/digits/data
+
+## train: makes models/digits again, from the data that scikit-learn bundles
+.PHONY: train
+train: libtorch target/train-venv/ready
+	@models/digits/train.sh target/train-venv/bin/python
+
+## clean: removes what the build made; the cache stays
+.PHONY: clean
+clean:
+	@cargo clean
+	rm -rf target
+
+# libtorch, unless LIBTORCH says that there is one already.
+.PHONY: libtorch
+libtorch: prerequisites
+ifeq ($(LIBTORCH),)
+	@folder=$$(python3 scripts/libtorch.py)
+	mkdir -p target
+	if [ "$$(readlink target/libtorch)" != "$$folder" ]; then
+		ln -sfn "$$folder" target/libtorch
+	fi
+endif
+
+.PHONY: prerequisites
+prerequisites:
+	@scripts/prerequisites.sh cargo c python
+
+# A build that was interrupted goes on where it was: it has a target folder of its own until it is done.
+$(DENY)/bin/cargo-deny:
+	@scripts/prerequisites.sh cargo c
+	echo 'assay: building cargo-deny $(CARGO_DENY), once for this cache'
+	install='cargo install cargo-deny --version $(CARGO_DENY) --root $(DENY).part --target-dir $(ASSAY_CACHE)/tools/target'
+	$$install --locked || $$install  # a registry mirror that lags may lack a locked version
+	rm -rf $(DENY)
+	mv $(DENY).part $(DENY)
+	rm -rf $(ASSAY_CACHE)/tools/target
+
+target/train-venv/ready: models/digits/requirements.txt
+	@scripts/prerequisites.sh python
+	rm -rf target/train-venv
+	mkdir -p target
+	python3 -m venv target/train-venv
+	target/train-venv/bin/python -m pip install --requirement models/digits/requirements.txt
+	touch $@

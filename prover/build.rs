@@ -1,0 +1,19 @@
+//! Tells the linker where libtorch is, so that what was built runs with no variable set.
+
+use std::{env, fs, path::Path};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    // Set by torch-sys, and absent where the feature `libtorch` is off.
+    println!("cargo::rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+    let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB") else {
+        return;
+    };
+    let link = Path::new(&lib);
+    // The folder itself, not the link that `make` lays to it: binaries outlive the link.
+    let lib = fs::canonicalize(link)
+        .unwrap_or_else(|error| panic!("libtorch is not at {}: {error}; run `make libtorch`", link.display()));
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
+    // libtorch_cpu.so needs libraries that lie beside it.
+    println!("cargo::rustc-link-arg=-Wl,-rpath-link,{}", lib.display());
+}

@@ -1,0 +1,110 @@
+//! What people see on a terminal.
+
+use assay_verifier::report::{Report, Status, ValueReport, Verdict};
+
+use super::hints;
+use crate::error::Error;
+
+/// `assay: error: …`, then a hint where there is one.
+pub(super) fn error(error: &Error) {
+    eprintln!("assay: error: {error} [{}]", error.code());
+    if let Some(hint) = hints::of(error.code()) {
+        eprintln!("assay: hint: {hint}");
+    }
+}
+
+/// The verdict, the results or the reason, and what remains on trust.
+pub(super) fn verdict(report: &Report) {
+    match (report.verdict, report.code) {
+        (Verdict::Accepted, _) => {
+            println!("accepted");
+            results(report);
+            steps(report);
+            trust(report);
+        }
+        (Verdict::Refused, code) => {
+            let code = code.unwrap_or_default();
+            println!("refused: {code}");
+            let failed = report.checks.iter().find(|check| check.status == Status::Fail);
+            if let Some(check) = failed {
+                let subject = check.subject.as_deref().map(|of| format!(" of {of}"));
+                println!("  {}{}: {} (FORMAT.md §{})", check.id, subject.unwrap_or_default(), check.says, check.section);
+            }
+            if let Some(hint) = hints::of(code) {
+                println!("  hint: {hint}");
+            }
+        }
+    }
+}
+
+/// Everything.
+pub(super) fn report(report: &Report) {
+    println!("checks");
+    for check in &report.checks {
+        let status = match check.status {
+            Status::Fail => "FAIL",
+            Status::Info => "info",
+            Status::Pass => "pass",
+            Status::Skip => "skip",
+        };
+        let subject = check.subject.as_deref().unwrap_or("-");
+        println!("  {status}  {:<16} {subject:<18.18} §{:<5} {}", check.id, check.section, check.says);
+        if let Some(code) = check.code {
+            println!("        code {code}");
+        }
+    }
+    steps(report);
+    if !report.values.is_empty() {
+        println!("values that match their commitments");
+        report.values.iter().for_each(value);
+    }
+    trust(report);
+    verdict_line(report);
+}
+
+fn verdict_line(report: &Report) {
+    match (report.verdict, report.code) {
+        (Verdict::Accepted, _) => println!("accepted"),
+        (Verdict::Refused, code) => println!("refused: {}", code.unwrap_or_default()),
+    }
+}
+
+fn results(report: &Report) {
+    let shown = report.values.iter().filter(|value| report.results.contains(&value.name));
+    shown.for_each(value);
+}
+
+fn value(value: &ValueReport) {
+    match value.integers.as_deref() {
+        Some([one]) => println!("  {} = {one}", value.name),
+        Some(many) if many.len() <= 16 => println!("  {} = {many:?}", value.name),
+        _ => println!("  {} = {}, SHA-256 {}", value.name, value.kind, value.sha256),
+    }
+}
+
+fn steps(report: &Report) {
+    println!("steps");
+    for step in &report.steps {
+        let join = |names: &[assay_verifier::ids::Name]| {
+            names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let pending = match step.pending.is_empty() {
+            true => String::new(),
+            false => format!(", {} pending", step.pending),
+        };
+        let wiring = format!("{} -> {}", join(&step.inputs), join(&step.outputs));
+        println!("  {:<12} {wiring:<22} shown by {}{pending}", step.name.as_str(), step.held);
+    }
+}
+
+fn trust(report: &Report) {
+    if !report.loosened.is_empty() {
+        println!("loosened by the policy");
+        report.loosened.iter().for_each(|word| println!("  {word}"));
+    }
+    println!("what you still trust");
+    for line in &report.trust {
+        let step = line.step.as_ref().map_or("all", |name| name.as_str());
+        println!("  {step:<12} {}", line.assumption);
+    }
+}

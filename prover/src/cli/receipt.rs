@@ -1,0 +1,92 @@
+//! `verify`, `explain` and `inspect`.
+
+use std::{
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use assay_verifier::{
+    CallerValues, Clock, UnixMillis, explain as examine,
+    policy::Policy,
+    report::{Report, Verdict},
+};
+
+use super::{Outcome, VerifyArgs, print, read};
+use crate::{error::Error, input};
+
+/// Accepts or refuses: one line, the results, and what remains on trust.
+pub(super) fn verify(args: &VerifyArgs) -> Result<Outcome, Error> {
+    let report = report(args)?;
+    if args.json {
+        print!("{}", report.to_json());
+    } else {
+        print::verdict(&report);
+    }
+    Ok(outcome(&report))
+}
+
+/// The whole report.
+pub(super) fn explain(args: &VerifyArgs) -> Result<Outcome, Error> {
+    let report = report(args)?;
+    if args.json {
+        print!("{}", report.to_json());
+    } else {
+        print::report(&report);
+    }
+    Ok(outcome(&report))
+}
+
+/// What a receipt says.
+pub(super) fn inspect(file: &Path) -> Result<Outcome, Error> {
+    match assay_verifier::inspect::inspect(&read(file)?) {
+        Ok(view) => {
+            print!("{}", view.to_json());
+            Ok(Outcome::Accepted)
+        }
+        Err(error) => {
+            print::error(&Error::Verifier(error));
+            Ok(Outcome::Refused)
+        }
+    }
+}
+
+fn report(args: &VerifyArgs) -> Result<Report, Error> {
+    let receipt = read(&args.receipt)?;
+    let policy = Policy::from_json(&read(&args.policy)?)?;
+    let clock = match (args.archived, args.now_ms) {
+        (true, _) => Clock::Archived,
+        (false, Some(now)) => Clock::Live(millis(now)?),
+        (false, None) => Clock::Live(now()?),
+    };
+    let mut values = CallerValues::new();
+    for given in &args.values {
+        let mut planned = policy.plan().values.iter();
+        let Some(value) = planned.find(|value| value.name == given.name) else {
+            let name = given.name.clone();
+            return Err(assay_verifier::Error::CallerValueUnknown { found: name }.into());
+        };
+        let bytes = input::read(&given.name, &value.kind, &given.path)?;
+        if values.insert(given.name.clone(), bytes).is_some() {
+            return Err(Error::Usage { why: format!("--value {} is given twice", given.name) });
+        }
+    }
+    Ok(examine(&receipt, &policy, clock, &values))
+}
+
+fn outcome(report: &Report) -> Outcome {
+    match report.verdict {
+        Verdict::Accepted => Outcome::Accepted,
+        Verdict::Refused => Outcome::Refused,
+    }
+}
+
+fn millis(now: u64) -> Result<UnixMillis, Error> {
+    UnixMillis::new(now).map_err(|error| Error::Usage { why: format!("--now-ms: {error}") })
+}
+
+/// The system's clock.
+pub(crate) fn now() -> Result<UnixMillis, Error> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = since.ok().and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0);
+    millis(now)
+}

@@ -1,0 +1,268 @@
+//! Operation files: what an operator offers to run, in TOML.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+use assay_verifier::{
+    ids::{ModelDigest, ModelKind, Name},
+    operation::{Method, Methods},
+    value::Type,
+};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::error::Error;
+
+/// An operation file that was read whole: every model it names is in memory, its digest checked.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// The operation's name.
+    pub name: Name,
+    /// The values that callers bring.
+    pub inputs: Vec<Input>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Values that a receipt discloses.
+    pub disclose: BTreeSet<Name>,
+}
+
+/// A value that callers bring.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its name.
+    pub name: Name,
+    /// Its type.
+    pub kind: Type,
+}
+
+/// A step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name.
+    pub name: Name,
+    /// What it computes.
+    pub function: Function,
+    /// Names of the values it takes.
+    pub inputs: Vec<Name>,
+    /// The values it gives.
+    pub outputs: Vec<(Name, Type)>,
+    /// Methods that a run promises.
+    pub methods: Methods,
+}
+
+/// What a step computes.
+#[derive(Clone, Debug)]
+pub enum Function {
+    /// A glue function of the verifier's closed list.
+    Glue(Name),
+    /// A model, as its bytes.
+    Model(Model),
+}
+
+/// A model's bytes, from one buffer: what was hashed is what is loaded.
+#[derive(Clone)]
+pub struct Model {
+    /// What it is.
+    pub kind: ModelKind,
+    /// Its digest.
+    pub digest: ModelDigest,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// The quantization manifest, for ONNX models.
+    pub manifest: Option<Vec<u8>>,
+}
+
+impl core::fmt::Debug for Model {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} model {} ({} bytes)", self.kind.name(), self.digest, self.bytes.len())
+    }
+}
+
+impl Definition {
+    /// Reads an operation file and every model it names. Errors: named by file, line and field.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Error::Unreadable { path: path.to_owned(), why: error.to_string() })?;
+        let file: File = toml::from_str(&text).map_err(|error| Error::Definition {
+            file: path.to_owned(),
+            line: error.span().map_or(1, |span| line_of(&text, span.start)),
+            why: error.message().to_owned(),
+        })?;
+        Reader { path, text: &text }.definition(file)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Name,
+    inputs: Vec<InputTable>,
+    steps: Vec<StepTable>,
+    disclose: Vec<Spanned<Name>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InputTable {
+    name: Name,
+    #[serde(rename = "type")]
+    kind: Type,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepTable {
+    name: Spanned<Name>,
+    model: Option<Spanned<PathBuf>>,
+    digest: Option<Spanned<ModelDigest>>,
+    manifest: Option<Spanned<PathBuf>>,
+    glue: Option<Name>,
+    inputs: Vec<Spanned<Name>>,
+    outputs: Vec<OutputTable>,
+    methods: Spanned<Methods>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutputTable {
+    name: Spanned<Name>,
+    #[serde(rename = "type")]
+    kind: Type,
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn definition(&self, file: File) -> Result<Definition, Error> {
+        let mut known: BTreeSet<Name> = file.inputs.iter().map(|i| i.name.clone()).collect();
+        let mut steps = Vec::new();
+        for table in file.steps {
+            let step = self.step(table, &known)?;
+            known.extend(step.outputs.iter().map(|(name, _)| name.clone()));
+            steps.push(step);
+        }
+        for name in &file.disclose {
+            if !known.contains(name.get_ref()) {
+                return self.refuse(name, format!("no value is named {}", name.get_ref()));
+            }
+        }
+        Ok(Definition {
+            name: file.name,
+            inputs: file
+                .inputs
+                .into_iter()
+                .map(|table| Input { name: table.name, kind: table.kind })
+                .collect(),
+            steps,
+            disclose: file.disclose.into_iter().map(Spanned::into_inner).collect(),
+        })
+    }
+
+    fn step(&self, table: StepTable, known: &BTreeSet<Name>) -> Result<Step, Error> {
+        for name in &table.inputs {
+            if !known.contains(name.get_ref()) {
+                let why = format!("no input and no earlier step gives {}", name.get_ref());
+                return self.refuse(name, why);
+            }
+        }
+        for output in &table.outputs {
+            if known.contains(output.name.get_ref()) {
+                let why = format!("{} is given already", output.name.get_ref());
+                return self.refuse(&output.name, why);
+            }
+        }
+        let function = match (&table.model, &table.glue) {
+            (Some(path), None) => Function::Model(self.model(path, &table)?),
+            (None, Some(glue)) => Function::Glue(glue.clone()),
+            _ => {
+                let why = "a step has either a model or a glue function".to_owned();
+                return self.refuse(&table.name, why);
+            }
+        };
+        self.check_methods(&function, &table)?;
+        let outputs = table.outputs.into_iter();
+        Ok(Step {
+            name: table.name.into_inner(),
+            function,
+            inputs: table.inputs.into_iter().map(Spanned::into_inner).collect(),
+            outputs: outputs.map(|output| (output.name.into_inner(), output.kind)).collect(),
+            methods: table.methods.into_inner(),
+        })
+    }
+
+    /// Which methods there are for which function, here and now.
+    fn check_methods(&self, function: &Function, table: &StepTable) -> Result<(), Error> {
+        let methods = table.methods.get_ref();
+        let allowed = match function {
+            Function::Glue(_) => Methods::of(&[Method::Recompute]),
+            Function::Model(model) if model.kind == ModelKind::Onnx => {
+                Methods::of(&[Method::Tee, Method::Zk])
+            }
+            Function::Model(_) => Methods::of(&[Method::Tee]),
+        };
+        if !methods.within(&allowed) {
+            let why = format!("{methods}: this step can have {allowed}");
+            return self.refuse(&table.methods, why);
+        }
+        Ok(())
+    }
+
+    fn model(&self, path: &Spanned<PathBuf>, table: &StepTable) -> Result<Model, Error> {
+        let extension = path.get_ref().extension().and_then(|extension| extension.to_str());
+        let kind = match extension {
+            Some("onnx") => ModelKind::Onnx,
+            Some("pt") => ModelKind::TorchScript,
+            _ => {
+                let why = "a model is an .onnx or a .pt (TorchScript) file".to_owned();
+                return self.refuse(path, why);
+            }
+        };
+        let bytes = self.file(path)?;
+        let name = path.get_ref().to_string_lossy();
+        let digest = ModelDigest::of(kind, &[(&name, &bytes)]);
+        let Some(expected) = &table.digest else {
+            return self.refuse(path, format!("the model has no digest; this file's is {digest}"));
+        };
+        if *expected.get_ref() != digest {
+            let why = format!("the model's digest is {digest}, expected {}", expected.get_ref());
+            return self.refuse(expected, why);
+        }
+        let manifest = match (&table.manifest, kind) {
+            (Some(manifest), ModelKind::Onnx) => Some(self.file(manifest)?),
+            (None, ModelKind::TorchScript) => None,
+            (None, ModelKind::Onnx) => {
+                return self.refuse(path, "an ONNX model needs a manifest".to_owned());
+            }
+            (Some(manifest), ModelKind::TorchScript) => {
+                return self.refuse(manifest, "only ONNX models have a manifest".to_owned());
+            }
+        };
+        Ok(Model { kind, digest, bytes, manifest })
+    }
+
+    /// A file beside the operation file, or below it.
+    fn file(&self, path: &Spanned<PathBuf>) -> Result<Vec<u8>, Error> {
+        let inside = path.get_ref().components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside {
+            return self.refuse(path, "a path is relative, and stays below this file".to_owned());
+        }
+        let whole = self.path.parent().unwrap_or(Path::new("")).join(path.get_ref());
+        fs::read(&whole).or_else(|error| self.refuse(path, format!("{}: {error}", whole.display())))
+    }
+
+    fn refuse<T, V>(&self, at: &Spanned<V>, why: String) -> Result<T, Error> {
+        let line = line_of(self.text, at.span().start);
+        Err(Error::Definition { file: self.path.to_owned(), line, why })
+    }
+}
+
+/// Line of a byte offset, counted from 1.
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}

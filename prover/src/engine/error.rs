@@ -1,0 +1,71 @@
+//! Why libtorch gave no answer.
+
+use assay_verifier::ids::ModelDigest;
+
+/// Why a model was not loaded or not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The bytes are no TorchScript archive that this libtorch reads.
+    #[error("model {digest} is no TorchScript archive that libtorch reads: {why}")]
+    ArchiveUnreadable {
+        /// The model.
+        digest: ModelDigest,
+        /// What libtorch said.
+        why: String,
+    },
+    /// An input's elements are not as many as its shape says.
+    #[error("input {index} has {found} elements, its shape says {expected}")]
+    InputLength {
+        /// Which input, from 0.
+        index: usize,
+        /// Elements of the shape.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// The module's `forward` failed.
+    #[error("the model failed: {why}")]
+    ModelFailed {
+        /// What libtorch said.
+        why: String,
+    },
+    /// A run of a model that was never loaded.
+    #[error("model {digest} is not loaded")]
+    NotLoaded {
+        /// The model.
+        digest: ModelDigest,
+    },
+    /// The system gave no thread.
+    #[error("libtorch's thread did not start: {why}")]
+    NotStarted {
+        /// What the system said.
+        why: String,
+    },
+    /// An output is no dense tensor of `f32`, or its shape cannot be one of ours.
+    #[error("output {index} of the model is {found}, not a tensor of f32")]
+    OutputKind {
+        /// Which output, from 0.
+        index: usize,
+        /// What it is.
+        found: String,
+    },
+    /// libtorch's thread has ended.
+    #[error("libtorch's thread has ended")]
+    Stopped,
+}
+
+impl EngineError {
+    /// Stable name, in kebab case.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ArchiveUnreadable { .. } => "engine-archive-unreadable",
+            Self::InputLength { .. } => "engine-input-length",
+            Self::ModelFailed { .. } => "engine-model-failed",
+            Self::NotLoaded { .. } => "engine-not-loaded",
+            Self::NotStarted { .. } => "engine-not-started",
+            Self::OutputKind { .. } => "engine-output-kind",
+            Self::Stopped => "engine-stopped",
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Proving keys and their cards, kept on disk by circuit: made once, by a single party, where an
+//! operation needs one and has none.
+
+use std::{fs, path::PathBuf};
+
+use assay_verifier::{
+    card::{Card, Setup},
+    ids::{ModelDigest, Name},
+    value::Type,
+};
+use assay_zkml::{COMPILER, Compiled, OsRng, ProvingKey, read_proving_key, setup, write_proving_key};
+
+use crate::{error::Error, files::write_atomically, run::Progress};
+
+/// A folder of keys.
+#[derive(Clone, Debug)]
+pub struct KeyStore {
+    folder: PathBuf,
+}
+
+/// What proving a step takes.
+pub struct Keys {
+    /// The proving key.
+    pub proving: ProvingKey,
+    /// The key card, as its bytes.
+    pub card: Vec<u8>,
+}
+
+impl KeyStore {
+    /// Keys below `folder`, which need not exist yet.
+    pub const fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The keys for a circuit: those on disk, or new ones. A key that does not fit the circuit, or
+    /// whose checksum is wrong, is an error and is not replaced.
+    pub fn open(
+        &self,
+        step: &Name,
+        model: ModelDigest,
+        compiled: &Compiled,
+        progress: &mut Progress,
+    ) -> Result<Keys, Error> {
+        let folder = self.folder.join(compiled.circuit().to_string());
+        let (key_path, card_path) = (folder.join("proving.key"), folder.join("card.cbor"));
+        // The card is written last: with it the pair is whole.
+        if let Ok(card) = fs::read(&card_path) {
+            let proving = read_proving_key(&key_path, compiled.r1cs())?;
+            let read = Card::from_bytes(&card)?;
+            if read.key != proving.verifying() || read.model != model {
+                let why = "the card beside it is of another key or model".to_owned();
+                return Err(Error::Key { path: key_path, why });
+            }
+            return Ok(Keys { proving, card });
+        }
+        let started = progress.begin(step, "setup, by a single party");
+        let setup::Keys { proving, verifying } = setup::single_party(compiled.r1cs(), &mut OsRng)?;
+        let kinds = |tensors: Vec<_>| tensors.into_iter().map(Type::Tensor).collect();
+        let card = Card {
+            key: verifying,
+            circuit: compiled.circuit(),
+            model,
+            manifest: compiled.manifest().digest(),
+            compiler: COMPILER.to_owned(),
+            inputs: kinds(compiled.program().input_types().cloned().collect()),
+            outputs: kinds(compiled.program().output_types().cloned().collect()),
+            setup: Setup::SingleParty,
+        }
+        .to_bytes();
+        fs::create_dir_all(&folder)
+            .map_err(|error| Error::Unwritable { path: folder, why: error.to_string() })?;
+        write_proving_key(&key_path, &proving)?;
+        write_atomically(&card_path, &card)?;
+        progress.end(started);
+        Ok(Keys { proving, card })
+    }
+}

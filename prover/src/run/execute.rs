@@ -1,0 +1,225 @@
+//! What a step does: libtorch for TorchScript, the integer program for ONNX, glue for glue.
+
+use std::collections::BTreeMap;
+
+use assay_verifier::{
+    card::Card,
+    evidence::Evidence,
+    glue::Glue,
+    groth16::context,
+    ids::{CardDigest, ModelKind, Name, OperationDigest, Salt},
+    operation::{Method, Setting, Settings},
+    value::{TensorType, Type},
+};
+use assay_zkml::{Compiled, OsRng, compile, prove};
+
+use super::Progress;
+use crate::{
+    definition::{Definition, Function, Model, Step},
+    error::Error,
+    keys::{Keys, KeyStore},
+    quantize::quantize,
+};
+
+/// What executes TorchScript models: libtorch, on its own thread.
+pub trait TeeEngine {
+    /// Runs a model on tensors of these shapes, row-major; gives its output tensors likewise.
+    fn run(&self, model: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, String>;
+}
+
+/// A tensor as it travels to libtorch's thread and back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Dimensions, outermost first.
+    pub shape: Vec<u32>,
+    /// Elements, row-major.
+    pub reals: Vec<f32>,
+}
+
+/// The models of an operation that are integer programs, compiled, with the keys of those that are
+/// to be proved.
+pub(super) struct Prepared {
+    programs: BTreeMap<Name, Program>,
+}
+
+struct Program {
+    compiled: Compiled,
+    keys: Option<Keys>,
+}
+
+/// A value that a proof is about.
+pub(super) type Witnessed = (Salt, Type, Vec<u8>);
+
+impl Prepared {
+    pub(super) fn new(
+        definition: &Definition,
+        keys: &KeyStore,
+        progress: &mut Progress,
+    ) -> Result<Self, Error> {
+        let mut programs = BTreeMap::new();
+        for step in &definition.steps {
+            let Function::Model(Model { kind: ModelKind::Onnx, bytes, manifest, digest }) =
+                &step.function
+            else {
+                continue;
+            };
+            let started = progress.begin(&step.name, "compiling");
+            let compiled = compile(bytes, manifest.as_deref().unwrap_or_default())?;
+            progress.end(started);
+            let keys = match step.methods.contains(Method::Zk) {
+                true => Some(keys.open(&step.name, *digest, &compiled, progress)?),
+                false => None,
+            };
+            programs.insert(step.name.clone(), Program { compiled, keys });
+        }
+        Ok(Self { programs })
+    }
+
+    /// The card of a step that is to be proved, as its bytes.
+    pub(super) fn card(&self, step: &Name) -> Option<&[u8]> {
+        self.programs.get(step)?.keys.as_ref().map(|keys| keys.card.as_slice())
+    }
+
+    /// The digest of that card.
+    pub(super) fn card_digest(&self, step: &Name) -> Option<CardDigest> {
+        self.card(step).map(Card::digest)
+    }
+
+    /// Executes a step on values of these types; gives the bytes of its outputs.
+    pub(super) fn execute(
+        &self,
+        step: &Step,
+        inputs: &[(&Type, &[u8])],
+        engine: &dyn TeeEngine,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        match &step.function {
+            Function::Glue(name) => {
+                Ok(vec![Glue::named(name)?.run(&Settings::new(), inputs)?])
+            }
+            Function::Model(model) if model.kind == ModelKind::TorchScript => {
+                torch(step, model, inputs, engine)
+            }
+            Function::Model(_) => self.integers(step, inputs),
+        }
+    }
+
+    fn program(&self, step: &Step) -> Result<&Program, Error> {
+        self.programs.get(&step.name).ok_or_else(|| Error::Engine {
+            step: step.name.clone(),
+            why: "its model was not compiled".to_owned(),
+        })
+    }
+
+    fn integers(&self, step: &Step, inputs: &[(&Type, &[u8])]) -> Result<Vec<Vec<u8>>, Error> {
+        let program = self.program(step)?.compiled.program();
+        let wrong = |why: &str| Error::Engine { step: step.name.clone(), why: why.to_owned() };
+        let taken: Vec<_> = inputs.iter().filter_map(|(kind, _)| kind.tensor()).collect();
+        let given: Vec<_> = step.outputs.iter().filter_map(|(_, kind)| kind.tensor()).collect();
+        if !taken.iter().copied().eq(program.input_types()) {
+            return Err(wrong("its inputs have other types than its manifest says"));
+        }
+        if !given.iter().copied().eq(program.output_types()) {
+            return Err(wrong("its outputs have other types than its manifest says"));
+        }
+        let integers = inputs.iter().zip(&taken).map(|((_, bytes), tensor)| tensor.integers(bytes));
+        let outputs = program.run(&integers.collect::<Result<Vec<_>, _>>()?)?;
+        let bytes = outputs.iter().zip(&given).map(|(integers, tensor)| tensor.bytes_of(integers));
+        Ok(bytes.collect::<Result<_, _>>()?)
+    }
+
+    /// A proof that the step's program gives these outputs for these inputs. The circuit itself
+    /// recomputes every commitment from value and salt.
+    pub(super) fn prove(
+        &self,
+        step: &Step,
+        index: u32,
+        operation: &OperationDigest,
+        inputs: &[Witnessed],
+        outputs: &[Witnessed],
+    ) -> Result<Evidence, Error> {
+        let program = self.program(step)?;
+        let Some(keys) = &program.keys else {
+            let why = "it has no proving key".to_owned();
+            return Err(Error::Engine { step: step.name.clone(), why });
+        };
+        let salted = inputs.iter().filter_map(|(salt, kind, bytes)| {
+            let tensor = kind.tensor()?;
+            Some(tensor.integers(bytes).map(|integers| (*salt, integers)))
+        });
+        let inputs = salted.collect::<Result<Vec<_>, _>>()?;
+        let salts: Vec<_> = outputs.iter().map(|(salt, _, _)| *salt).collect();
+        let witness = program.compiled.witness(context(operation, index), &inputs, &salts)?;
+        let proof = prove(&keys.proving, &program.compiled, &witness, &mut OsRng)?;
+        Ok(Evidence::Zk { proof: Box::new(proof), step: index })
+    }
+}
+
+/// Settings of a step that libtorch executes. FORMAT.md §3.4.
+pub(super) fn tee_settings() -> Settings {
+    let text = |text: &str| Setting::Text(text.to_owned());
+    let name = |name: &str| Name::new(name).expect("a constant inside the grammar");
+    [
+        (name("device"), text("cpu")),
+        (name("dtype"), text("f32")),
+        (name("quantize"), text("half-even-saturate")),
+        (name("threads"), Setting::Int(1)),
+    ]
+    .into()
+}
+
+fn torch(
+    step: &Step,
+    model: &Model,
+    inputs: &[(&Type, &[u8])],
+    engine: &dyn TeeEngine,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let wrong = |why: String| Error::Engine { step: step.name.clone(), why };
+    let mut tensors = Vec::new();
+    for (kind, bytes) in inputs {
+        let tensor = kind.tensor().ok_or_else(|| wrong(format!("libtorch takes no {kind}")))?;
+        let reals = reals(tensor, bytes).map_err(&wrong)?;
+        tensors.push(Tensor { shape: tensor.shape().to_vec(), reals });
+    }
+    let outputs = engine.run(model, &tensors).map_err(&wrong)?;
+    if outputs.len() != step.outputs.len() {
+        let (expected, found) = (step.outputs.len(), outputs.len());
+        return Err(wrong(format!("expected {expected} outputs, the model gives {found}")));
+    }
+    let mut values = Vec::new();
+    for ((name, kind), output) in step.outputs.iter().zip(outputs) {
+        let tensor = kind.tensor().ok_or_else(|| wrong(format!("libtorch gives no {kind}")))?;
+        if output.shape != tensor.shape() {
+            let found = output.shape;
+            return Err(wrong(format!("output {name} has shape {found:?}, expected {tensor}")));
+        }
+        values.push(match tensor.dtype().range() {
+            Some(_) => {
+                let integers = quantize(&output.reals, tensor);
+                tensor.bytes_of(&integers.map_err(|error| wrong(error.to_string()))?)?
+            }
+            None => output.reals.iter().flat_map(|real| real.to_le_bytes()).collect(),
+        });
+    }
+    Ok(values)
+}
+
+/// A value as libtorch takes it. Errors: an integer that `f32` cannot hold exactly.
+fn reals(tensor: &TensorType, bytes: &[u8]) -> Result<Vec<f32>, String> {
+    if tensor.dtype().range().is_none() {
+        let chunks = bytes.chunks_exact(4).filter_map(|chunk| chunk.try_into().ok());
+        return Ok(chunks.map(f32::from_le_bytes).collect());
+    }
+    let integers = tensor.integers(bytes).map_err(|error| error.to_string())?;
+    let step = 2f64.powi(i32::from(tensor.scale()));
+    integers
+        .into_iter()
+        .map(|integer| {
+            let exact = integer as f64 * step;
+            let real = exact as f32;
+            match f64::from(real) == exact {
+                true => Ok(real),
+                false => Err(format!("{integer} × 2^{} is no f32", tensor.scale())),
+            }
+        })
+        .collect()
+}

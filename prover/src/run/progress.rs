@@ -1,0 +1,37 @@
+//! What a person sees while an operation runs: a line for every stage, with its time.
+
+use std::{io::Write as _, time::Instant};
+
+use assay_verifier::ids::Name;
+
+/// Where progress goes.
+pub enum Progress {
+    /// Nowhere.
+    Silent,
+    /// To standard error.
+    Terminal,
+}
+
+/// A stage that has begun.
+pub struct Stage {
+    begun: Instant,
+}
+
+impl Progress {
+    /// Says what begins.
+    pub fn begin(&mut self, subject: &Name, what: &str) -> Stage {
+        if matches!(self, Self::Terminal) {
+            eprint!("{:<12} {what:<28}", subject.as_str());
+            // The line is for people; nothing depends on it.
+            let _ = std::io::stderr().flush();
+        }
+        Stage { begun: Instant::now() }
+    }
+
+    /// Says how long it took.
+    pub fn end(&mut self, stage: Stage) {
+        if matches!(self, Self::Terminal) {
+            eprintln!("{:>8.1} ms", stage.begun.elapsed().as_secs_f64() * 1000.0);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Policies and callers that get in their own way, and demands that are not met.
+
+use serde_json::json;
+
+use super::{Case, Row};
+
+fn remove(case: &mut Case, field: &str) {
+    case.policy.as_object_mut().expect("a policy").remove(field);
+}
+
+pub(super) const ROWS: &[Row] = &[
+    ("policy_unreviewed", "policy-unreviewed", "learned, and read by nobody", |case| {
+        case.policy["unreviewed"] = true.into();
+    }),
+    ("policy_unknown_field", "policy-malformed", "a word that it does not have", |case| {
+        case.policy["accept_anything"] = true.into();
+    }),
+    ("policy_other_version", "version-unknown", "version 1", |case| {
+        case.policy["version"] = 1.into();
+    }),
+    (
+        "policy_without_nonce_or_word",
+        "policy-inconsistent",
+        "it neither names nor waives a nonce",
+        |case| {
+            remove(case, "nonce");
+        },
+    ),
+    ("policy_without_outcome", "policy-inconsistent", "it accepts no outcome", |case| {
+        case.policy["outcomes"] = json!([]);
+    }),
+    ("policy_tee_without_image", "policy-inconsistent", "tee is demanded of no image", |case| {
+        case.policy["plan"]["steps"][0]["images"] = json!([]);
+    }),
+    ("policy_image_unknown", "policy-inconsistent", "an image that it does not describe", |case| {
+        case.policy["plan"]["steps"][0]["images"] = json!(["image-9"]);
+    }),
+    (
+        "policy_zk_without_card",
+        "policy-inconsistent",
+        "zk is demanded and no card pinned",
+        |case| {
+            let step = case.policy["plan"]["steps"][1].as_object_mut().expect("a step");
+            step.remove("card");
+        },
+    ),
+    (
+        "policy_no_evidence",
+        "policy-inconsistent",
+        "a step of which nothing is demanded, unsaid",
+        |case| {
+            case.policy["plan"]["steps"][0]["evidence"] = json!([]);
+        },
+    ),
+    (
+        "policy_empty_alternative",
+        "policy-inconsistent",
+        "an alternative that demands nothing",
+        |case| {
+            case.policy["plan"]["steps"][0]["evidence"] = json!([["tee"], []]);
+        },
+    ),
+    (
+        "policy_input_without_rule",
+        "policy-inconsistent",
+        "an input of which it says nothing",
+        |case| {
+            case.policy["inputs"] = json!({});
+        },
+    ),
+    ("policy_no_results", "policy-inconsistent", "it wants to learn nothing", |case| {
+        case.policy["plan"]["results"] = json!([]);
+    }),
+    ("policy_result_unknown", "policy-inconsistent", "a result that is no value", |case| {
+        case.policy["plan"]["results"] = json!(["letter"]);
+    }),
+    ("policy_pcrs_incomplete", "policy-malformed", "an image without PCR 1", |case| {
+        let pcrs = case.policy["images"]["image-0"]["pcrs"].as_object_mut().expect("registers");
+        pcrs.remove("1");
+    }),
+    ("policy_window_in_seconds", "policy-inconsistent", "a window in seconds", |case| {
+        case.policy["archived"] = json!({"from_ms": 1_788_264_003, "to_ms": 1_788_264_004});
+    }),
+    (
+        "policy_window_backwards",
+        "policy-inconsistent",
+        "a window that ends before it begins",
+        |case| {
+            case.policy["archived"]["from_ms"] = 1_999_999_999_999u64.into();
+        },
+    ),
+    ("policy_not_for_live", "policy-clock", "no section for live verification", |case| {
+        remove(case, "live");
+    }),
+    ("policy_not_for_archived", "policy-clock", "no section for archived verification", |case| {
+        remove(case, "archived");
+        case.now = None;
+    }),
+    (
+        "demand_other_method",
+        "evidence-missing",
+        "the policy wants the features proved too",
+        |case| {
+            let card = case.policy["plan"]["steps"][1]["card"].clone();
+            case.policy["plan"]["steps"][0]["evidence"] = json!([["tee", "zk"]]);
+            case.policy["plan"]["steps"][0]["card"] = card;
+        },
+    ),
+    (
+        "demand_not_pinned",
+        "evidence-missing",
+        "a proof under no pinned card counts for nothing",
+        |case| {
+            let step = case.policy["plan"]["steps"][1].as_object_mut().expect("a step");
+            step.remove("card");
+            step.insert("evidence".into(), json!([["recompute"]]));
+        },
+    ),
+    (
+        "result_not_opened",
+        "result-not-disclosed",
+        "a result that the receipt keeps closed",
+        |case| {
+            case.policy["plan"]["results"] = json!(["digit", "features"]);
+        },
+    ),
+    ("input_not_the_callers", "opening-mismatch", "the caller sent another image", |case| {
+        case.values.insert("image".into(), vec![1, 16, 7, 3]);
+    }),
+    ("input_not_given", "caller-value-missing", "the caller forgot its image", |case| {
+        case.values.clear();
+    }),
+    ("input_other_digest", "input-mismatch", "the policy pins another image", |case| {
+        case.values.clear();
+        case.policy["inputs"]["image"] = json!({"sha256": "00".repeat(32)});
+    }),
+    ("input_unknown_value", "caller-value-unknown", "a value of no name in the table", |case| {
+        case.values.insert("picture".into(), vec![0]);
+    }),
+    (
+        "input_features_not_opened",
+        "opening-missing",
+        "the caller brings what is not opened",
+        |case| {
+            case.values.insert("features".into(), vec![0; 4]);
+        },
+    ),
+];

@@ -1,0 +1,39 @@
+//! Vectors as files: a text header, a blank line, the receipt's bytes.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+/// One receipt under one policy, and what must come of it.
+pub struct Vector {
+    /// Name of the file, without its ending.
+    pub name: &'static str,
+    /// What is wrong, for people; everything else is valid.
+    pub note: &'static str,
+    /// `accepted`, or the code of the refusal.
+    pub expect: &'static str,
+    /// The clock in milliseconds; `None` for archived.
+    pub now_ms: Option<u64>,
+    /// The policy's text.
+    pub policy: String,
+    /// What the caller brings.
+    pub values: BTreeMap<String, Vec<u8>>,
+    /// The receipt.
+    pub receipt: Vec<u8>,
+}
+
+impl Vector {
+    /// The file. Policies are files of their own, `policy`.
+    pub fn to_file(&self, policy: &str) -> Vec<u8> {
+        let mut head = format!("expect: {}\n", self.expect);
+        match self.now_ms {
+            Some(now) => writeln!(head, "now_ms: {now}"),
+            None => writeln!(head, "archived: true"),
+        }
+        .expect("memory");
+        writeln!(head, "policy: {policy}").expect("memory");
+        for (name, bytes) in &self.values {
+            writeln!(head, "value {name}: {}", hex::encode(bytes)).expect("memory");
+        }
+        writeln!(head, "note: {}\n", self.note).expect("memory");
+        [head.as_bytes(), &self.receipt].concat()
+    }
+}

@@ -1,0 +1,150 @@
+//! Every vector, and every byte of an honest receipt.
+
+use assay_tests::receipts::{Fixture, NOW, cases, vector::Vector};
+use assay_verifier::{
+    CallerValues, Clock, Error, UnixMillis, explain, ids::Name, policy::Policy, report::Status,
+    verify, verify_archived,
+};
+
+fn clock(vector: &Vector) -> Clock {
+    vector.now_ms.map_or(Clock::Archived, |now| Clock::Live(UnixMillis::new(now).unwrap()))
+}
+
+fn values(vector: &Vector) -> CallerValues {
+    let values = vector.values.iter();
+    values.map(|(name, bytes)| (Name::new(name).unwrap(), bytes.clone())).collect()
+}
+
+fn outcome(vector: &Vector) -> Result<(), Error> {
+    let policy = Policy::from_json(vector.policy.as_bytes())?;
+    match clock(vector) {
+        Clock::Archived => verify_archived(&vector.receipt, &policy, &values(vector)).map(|_| ()),
+        Clock::Live(now) => verify(&vector.receipt, &policy, now, &values(vector)).map(|_| ()),
+    }
+}
+
+#[test]
+fn every_vector_has_its_outcome() {
+    let mut wrong = Vec::new();
+    for vector in cases::all() {
+        let found = outcome(&vector).map_or_else(|error| error.code(), |()| "accepted");
+        if found != vector.expect {
+            wrong.push(format!("{}: expected {}, found {found}", vector.name, vector.expect));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn there_are_enough_different_lies() {
+    let vectors = cases::all();
+    let codes: std::collections::BTreeSet<_> = vectors.iter().map(|vector| vector.expect).collect();
+    assert!(vectors.len() >= 100, "{}", vectors.len());
+    assert!(codes.len() >= 60, "{}", codes.len());
+    assert!(vectors.windows(2).all(|pair| pair[0].name < pair[1].name), "a name occurs twice");
+}
+
+/// `explain` examines what `verify` examines, and the first failure in its list is the answer.
+#[test]
+fn explain_agrees_with_verify() {
+    for vector in cases::all() {
+        let Ok(policy) = Policy::from_json(vector.policy.as_bytes()) else { continue };
+        let report = explain(&vector.receipt, &policy, clock(&vector), &values(&vector));
+        let failed = report.checks.iter().find(|check| check.status == Status::Fail);
+        assert_eq!(report.code, failed.and_then(|check| check.code), "{}", vector.name);
+        assert_eq!(report.code.unwrap_or("accepted"), vector.expect, "{}", vector.name);
+        assert!(report.checks.iter().all(|check| !check.says.is_empty()), "{}", vector.name);
+    }
+}
+
+#[test]
+fn every_byte_of_a_receipt_is_covered() {
+    let fixture = Fixture::default();
+    let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
+    let now = UnixMillis::new(NOW).unwrap();
+    let (bytes, values) = (fixture.bytes(), fixture.caller_values());
+    assert!(verify(&bytes, &policy, now, &values).is_ok());
+    let mut refused = 0;
+    for index in 0..bytes.len() {
+        for flip in [0x01, 0x80] {
+            let mut changed = bytes.clone();
+            changed[index] ^= flip;
+            assert!(verify(&changed, &policy, now, &values).is_err(), "byte {index} ^ {flip:#x}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 2 * bytes.len());
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let fixture = Fixture::default();
+    let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
+    let now = UnixMillis::new(NOW).unwrap();
+    let bytes = fixture.bytes();
+    for length in 0..bytes.len() {
+        assert!(verify(&bytes[..length], &policy, now, &fixture.caller_values()).is_err());
+    }
+}
+
+#[test]
+fn results_come_from_openings_under_the_policys_names() {
+    let fixture = Fixture::default();
+    let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
+    let now = UnixMillis::new(NOW).unwrap();
+    let verified = verify(&fixture.bytes(), &policy, now, &fixture.caller_values()).unwrap();
+    let results: Vec<_> = verified.results().iter().map(|r| (r.name.as_str(), &r.bytes)).collect();
+    assert_eq!(results, [("digit", &2i32.to_le_bytes().to_vec())]);
+    assert_eq!(verified.operation(), fixture.receipt().digest());
+}
+
+#[test]
+fn the_trust_bill_names_what_is_left() {
+    let fixture = Fixture::default();
+    let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
+    let now = UnixMillis::new(NOW).unwrap();
+    let verified = verify(&fixture.bytes(), &policy, now, &fixture.caller_values()).unwrap();
+    let has = |step: Option<&str>, words: &str| {
+        verified.report().trust.iter().any(|line| {
+            line.step.as_ref().map(Name::as_str) == step && line.assumption.contains(words)
+        })
+    };
+    assert!(has(Some("features"), "not AWS: root"));
+    assert!(has(Some("features"), "PCR0"));
+    assert!(has(Some("features"), "integrity only"));
+    assert!(has(Some("head"), "single-party setup"));
+    assert!(has(Some("head"), "by the card you pinned, not recompiled here"));
+    assert!(has(Some("head"), "Groth16"));
+    assert!(has(Some("digit"), "nothing: recomputed here"));
+    assert!(has(None, "how the committed input image was made"));
+    assert!(!has(None, "operator's word"));
+    let loosened = &verified.report().loosened;
+    assert!(loosened.iter().any(|word| word.starts_with("accept_single_party_setup")));
+    assert!(loosened.iter().any(|word| word.contains("accept_root_other_than_aws")));
+}
+
+#[test]
+fn a_step_that_rests_on_the_operators_word_is_named_at_the_result() {
+    let mut fixture = Fixture::default();
+    fixture.steps[0].methods = Default::default();
+    fixture.attested.clear();
+    let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
+    let now = UnixMillis::new(NOW).unwrap();
+    let verified = verify(&fixture.bytes(), &policy, now, &fixture.caller_values()).unwrap();
+    let line = "result digit rests on the operator's word at: features";
+    assert!(verified.report().trust.iter().any(|found| found.assumption == line));
+    let word = "accept_operators_word: nothing shows step features";
+    assert!(verified.report().loosened.iter().any(|found| found == word));
+}
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_bytes_are_refused_without_a_panic(
+        bytes in proptest::collection::vec(0u8.., 0..512)
+    ) {
+        let fixture = Fixture::default();
+        let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
+        let now = UnixMillis::new(NOW).unwrap();
+        assert!(verify(&bytes, &policy, now, &CallerValues::new()).is_err());
+    }
+}

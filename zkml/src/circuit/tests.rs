@@ -1,0 +1,489 @@
+//! Circuit against program on good inputs and bad; every wire; every kind of row.
+
+use std::collections::BTreeSet;
+
+use ark_ff::{Field as _, UniformRand as _, Zero as _};
+use ark_std::rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use assay_verifier::{
+    Algorithm, Commitment,
+    ids::Salt,
+    value::{Dtype, Type},
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    Compiled, InputType, Options, Witness,
+    program::{Node, requantize as requantized},
+    testing::{compile_with, int64s, model, network, node, options, raw_floats, salt, small, tensor},
+    witness::fill,
+};
+
+/// Kinds of the rows that do not hold.
+fn broken(r1cs: &R1cs, wires: &[Fr]) -> BTreeSet<Kind> {
+    let value = |row: &[(Fr, Wire)]| row.iter().map(|(by, wire)| *by * wires[*wire]).sum::<Fr>();
+    let [a, b, c] = r1cs.matrices();
+    (0..r1cs.constraints())
+        .filter(|row| value(&a[*row]) * value(&b[*row]) != value(&c[*row]))
+        .map(|row| r1cs.kinds()[row])
+        .collect()
+}
+
+/// The attack breaks rows of this kind and no other: without the kind it would pass, with it the
+/// check refuses it.
+fn only_breaks(kind: Kind, r1cs: &R1cs, wires: &[Fr]) {
+    assert_eq!(broken(r1cs, wires), BTreeSet::from([kind]));
+    let error = r1cs.check(wires).unwrap_err();
+    assert!(matches!(error, Error::WitnessUnsatisfied { kind: found, .. } if found == kind));
+}
+
+fn honest(compiled: &Compiled, input: &[i64]) -> Witness {
+    let salts: Vec<Salt> = (100..).take(compiled.program().outputs.len()).map(salt).collect();
+    let witness =
+        compiled.witness(Fr::from(7u64), &[(salt(1), input.to_vec())], &salts).unwrap();
+    compiled.r1cs().check(&witness.wires).unwrap();
+    witness
+}
+
+/// A trace with one result replaced and everything after it recomputed from the lie.
+fn lie(program: &Program, input: &[i64], at: usize, element: usize, result: i64) -> Vec<Vec<i64>> {
+    let inputs = [input.to_vec()];
+    let mut trace: Vec<Vec<i64>> = vec![];
+    for (index, node) in program.nodes.iter().enumerate() {
+        let mut results = node.results(&inputs, &trace);
+        if index == at {
+            assert_ne!(results[element], result, "not a lie");
+            results[element] = result;
+        }
+        trace.push(results);
+    }
+    trace
+}
+
+fn filled(compiled: &Compiled, trace: &[Vec<i64>]) -> Vec<Fr> {
+    fill(compiled.program(), Fr::from(7u64), &[salt(1), salt(100)], trace).unwrap().wires
+}
+
+fn find(program: &Program, wanted: impl Fn(&Node) -> bool) -> usize {
+    program.nodes.iter().position(wanted).unwrap()
+}
+
+/// Gemm, Gemm, Relu with a declared range, a shift without ReLU and a shifted i16 output.
+fn crooked() -> Compiled {
+    let gemm = |input: &str, layer: usize, output: &str| {
+        let mut gemm = node("Gemm", &[input, &format!("w{layer}")], output);
+        gemm.name = format!("fc{layer}");
+        gemm
+    };
+    let nodes = vec![gemm("x", 0, "a"), gemm("a", 1, "b"), node("Relu", &["b"], "y")];
+    let tensors = vec![
+        raw_floats("w0", &[2, 2], &[0.75, -0.5, 0.25, 1.0]),
+        raw_floats("w1", &[2, 2], &[1.0, -1.0, 0.5, 0.25]),
+    ];
+    let kind = tensor(Dtype::I16, &[1, 2], -8);
+    let options = Options {
+        inputs: vec![InputType { kind, range: (-3, 700) }],
+        activation_bits: 6,
+        output: Dtype::I8,
+        ..options(2)
+    };
+    let compiled = compile_with(&model(&[-1, 2], nodes, tensors), &options);
+    assert!(compiled.program().outputs[0].shift == 0);
+    compiled
+}
+
+/// A model that computes nothing: its input with another shape.
+fn identity(range: (i64, i64)) -> Compiled {
+    let shape = int64s("s", &[2], &[3, 1]);
+    let reshape = node("Reshape", &["x", "s"], "y");
+    let inputs = vec![InputType { kind: tensor(Dtype::I8, &[1, 3], 0), range }];
+    let options = Options { inputs, output: Dtype::I8, ..options(3) };
+    compile_with(&model(&[-1, 3], vec![reshape], vec![shape]), &options)
+}
+
+#[test]
+fn every_wire_is_bound() {
+    let mut random = StdRng::seed_from_u64(11);
+    let shifted = Options { output: Dtype::I8, ..options(3) };
+    let shifted = compile_with(&network(&[3, 2], 5), &shifted);
+    assert!(shifted.program().outputs[0].shift > 0);
+    let cases = [
+        (small(), vec![1, -128, 127]),
+        (crooked(), vec![-3, 700]),
+        (shifted, vec![5, 6, -7]),
+        (identity((-5, 60)), vec![-5, 0, 60]),
+    ];
+    for (compiled, input) in cases {
+        let r1cs = compiled.r1cs();
+        let honest = honest(&compiled, &input).wires;
+        for wire in 0..r1cs.wires() {
+            for change in [Fr::from(1u64), Fr::rand(&mut random)] {
+                let mut wires = honest.clone();
+                wires[wire] += change;
+                assert!(r1cs.check(&wires).is_err(), "wire {wire} of {} is free", r1cs.wires());
+            }
+        }
+        // Bits flipped, together with random others: no two changes cancel by chance.
+        for _ in 0..200 {
+            let mut wires = honest.clone();
+            for _ in 0..random.gen_range(2..6) {
+                let wire = random.gen_range(1..wires.len());
+                wires[wire] = Fr::from(1u64) - wires[wire];
+            }
+            assert!(wires == honest || r1cs.check(&wires).is_err());
+        }
+    }
+}
+
+#[test]
+fn every_public_input_stands_in_a() {
+    for compiled in [small(), crooked(), identity((-128, 127))] {
+        let [a, _, _] = compiled.r1cs().matrices();
+        for wire in 1..=compiled.r1cs().public_inputs() {
+            assert!(a.iter().flatten().any(|(_, found)| *found == wire), "input {wire}");
+        }
+    }
+}
+
+#[test]
+fn boolean_rows_are_needed() {
+    let compiled = small();
+    let program = compiled.program();
+    let relu = find(program, |node| matches!(node.op, Op::Requantize { .. }));
+    let Op::Requantize { input: sums, shift, .. } = program.nodes[relu].op else { unreachable!() };
+    assert!(shift > 0);
+    // An input that leaves a neuron negative, which the attack declares positive.
+    let (input, element, sum) = (-128..128)
+        .find_map(|x| {
+            let trace = program.trace(&[vec![x, -x / 2, 3]]).unwrap();
+            let element = trace[sums].iter().position(|sum| *sum < -64)?;
+            Some((vec![x, -x / 2, 3], element, trace[sums][element]))
+        })
+        .unwrap();
+    let bits = shift_bits("", program.nodes[sums].bounds[element], shift).unwrap();
+    let kept = (sum + half(shift) + (1 << (bits - 1))) >> shift;
+    assert!(kept > 0);
+    let mut wires = filled(&compiled, &lie(program, &input, relu, element, kept));
+    assert_eq!(broken(compiled.r1cs(), &wires), BTreeSet::from([Kind::Mux]));
+    // The section of this element begins after those before it.
+    let before: u32 = (0..element)
+        .map(|at| shift_bits("", program.nodes[sums].bounds[at], shift).unwrap() + 1)
+        .sum();
+    let first = compiled.r1cs().public_inputs() + 2 + section(&compiled) + before as usize;
+    let sign = first + bits as usize - 1;
+    assert_eq!((wires[sign], wires[sign + 1]), (Fr::zero(), Fr::from(kept)));
+    wires[sign] = Fr::from(1u64);
+    wires[first] -= Fr::from(1u64 << (bits - 1));
+    only_breaks(Kind::Boolean, compiled.r1cs(), &wires);
+}
+
+/// Wires of the only input: salt, values, bits, sponge.
+fn section(compiled: &Compiled) -> usize {
+    let input = &compiled.program().inputs[0];
+    let each = 1 + slot(&input.kind).0 + range_checks(input).map(|(bits, _)| bits).sum::<u32>();
+    let mut sponge = vec![];
+    let packed = input.kind.elements().div_ceil(core_poseidon::slots_per_element(slot(&input.kind).0));
+    assign_sponge(&mut sponge, Fr::from(1u64), &vec![Fr::from(3u64); packed + 1]);
+    1 + each as usize * input.kind.elements() + sponge.len()
+}
+
+#[test]
+fn recompose_rows_are_needed() {
+    let compiled = small();
+    let program = compiled.program();
+    let sums = find(program, |node| matches!(node.op, Op::Linear { .. }));
+    let lie = lie(program, &[1, 2, 3], sums, 1, 17);
+    only_breaks(Kind::Recompose, compiled.r1cs(), &filled(&compiled, &lie));
+}
+
+#[test]
+fn mux_rows_are_needed() {
+    let compiled = small();
+    let program = compiled.program();
+    let relu = find(program, |node| matches!(node.op, Op::Requantize { .. }));
+    let lie = lie(program, &[1, 2, 3], relu, 0, 9);
+    only_breaks(Kind::Mux, compiled.r1cs(), &filled(&compiled, &lie));
+}
+
+#[test]
+fn materialize_rows_are_needed() {
+    let compiled = crooked();
+    let program = compiled.program();
+    let shift = find(program, |node| matches!(node.op, Op::Requantize { relu: false, .. }));
+    let lie = lie(program, &[100, 200], shift, 0, -2);
+    only_breaks(Kind::Materialize, compiled.r1cs(), &filled(&compiled, &lie));
+}
+
+#[test]
+fn slot_rows_are_needed_for_inputs() {
+    // Commits to one input, computes with another.
+    let compiled = small();
+    let committed = honest(&compiled, &[1, 2, 3]).wires;
+    let mut wires = honest(&compiled, &[1, 2, 4]).wires;
+    wires[2] = committed[2];
+    let first = compiled.r1cs().public_inputs() + 2;
+    for at in 0..section(&compiled) {
+        let is_value = at > 0 && at < 1 + 3 * 9 && (at - 1) % 9 == 0;
+        if !is_value {
+            wires[first + at] = committed[first + at];
+        }
+    }
+    only_breaks(Kind::Slot, compiled.r1cs(), &wires);
+}
+
+#[test]
+fn slot_rows_are_needed_for_outputs() {
+    // Commits to the output of another input.
+    let compiled = small();
+    let mut wires = honest(&compiled, &[1, 2, 3]).wires;
+    let other = honest(&compiled, &[-100, 2, 3]);
+    assert_ne!(other.outputs(), honest(&compiled, &[1, 2, 3]).outputs());
+    wires[3] = other.wires[3];
+    let mut sponge = vec![];
+    assign_sponge(&mut sponge, Fr::from(1u64), &[Fr::from(1u64); 2]);
+    let from = wires.len() - sponge.len() - 2 * 32;
+    wires[from..].copy_from_slice(&other.wires[from..]);
+    only_breaks(Kind::Slot, compiled.r1cs(), &wires);
+}
+
+#[test]
+fn range_rows_are_needed() {
+    // 100 is an i8, but not in the declared range.
+    let (narrow, full) = (identity((-5, 60)), identity((-128, 127)));
+    let from = narrow.r1cs().public_inputs() + 3;
+    for value in [61, 100, 127, -6, -128] {
+        let mut wires = honest(&full, &[value; 3]).wires;
+        let (bits, _) = range_checks(&narrow.program().inputs[0]).next().unwrap();
+        for element in (0..3).rev() {
+            // Both differences, the negative one as bits that add up to something else.
+            let mut differences = vec![];
+            for (bits, difference) in range_checks(&narrow.program().inputs[0]) {
+                let wrapped = difference.value(value) & ((1 << bits) - 1);
+                assign_bits(&mut differences, wrapped, bits);
+            }
+            assert_eq!(differences.len(), 2 * bits as usize);
+            let after = from + 9 * (element + 1);
+            wires.splice(after..after, differences);
+        }
+        only_breaks(Kind::Range, narrow.r1cs(), &wires);
+    }
+}
+
+#[test]
+fn sbox_rows_are_needed() {
+    // A commitment of the attacker's choice, reached by changing one fifth power of the last round.
+    let compiled = small();
+    let mut wires = honest(&compiled, &[1, 2, 3]).wires;
+    let target = Fr::from(1234u64);
+    let last = wires.len();
+    let by = core_poseidon::parameters().mds[1][2];
+    let change = (target - wires[3]) * by.inverse().unwrap();
+    wires[last - 1] += change;
+    wires[3] = target;
+    only_breaks(Kind::Sbox, compiled.r1cs(), &wires);
+}
+
+#[test]
+fn commitment_rows_are_needed() {
+    let compiled = small();
+    for public in [2, 3] {
+        let mut wires = honest(&compiled, &[1, 2, 3]).wires;
+        wires[public] += Fr::from(1u64);
+        only_breaks(Kind::Commitment, compiled.r1cs(), &wires);
+    }
+}
+
+#[test]
+fn the_context_row_is_needed() {
+    let compiled = small();
+    let mut wires = honest(&compiled, &[1, 2, 3]).wires;
+    wires[CONTEXT] = Fr::from(8u64);
+    only_breaks(Kind::Context, compiled.r1cs(), &wires);
+}
+
+#[test]
+fn every_kind_of_row_occurs_in_the_circuits_under_test() {
+    let kinds = |compiled: &Compiled| compiled.r1cs().kinds().iter().copied().collect();
+    let seen: BTreeSet<Kind> =
+        [small(), crooked()].iter().flat_map(|compiled| -> BTreeSet<Kind> { kinds(compiled) }).collect();
+    assert_eq!(seen.len(), 9, "{seen:?}");
+}
+
+/// ZKML.md T12, T13, T14, T15: for every sum in and around a small range, every assignment of bits.
+/// In range exactly one satisfies, with the program's result; out of range none.
+#[test]
+fn a_shift_has_one_witness_in_range_and_none_outside() {
+    for (bits, shift, relu) in [(5, 0, true), (5, 2, true), (6, 3, true), (6, 4, false), (5, 0, false)] {
+        let mut builder = Builder::new(0);
+        let sum = builder.wire();
+        let result = requantize(&mut builder, &Lc::wire(sum), bits, relu, shift).unwrap();
+        assert_eq!(result, Lc::wire(2 + bits as usize));
+        let r1cs = builder.finish();
+        assert_eq!(r1cs.constraints(), bits as usize + 2);
+        let edge = 1i64 << (bits - 1);
+        for value in -2 * edge - 2..2 * edge + 2 {
+            let mut results = vec![];
+            for pattern in 0..1i64 << bits {
+                let mut wires = vec![Fr::from(1u64), Fr::from(value)];
+                assign_bits(&mut wires, pattern, bits);
+                for result in -edge..=edge {
+                    wires.push(Fr::from(result));
+                    if r1cs.check(&wires).is_ok() {
+                        results.push(result);
+                    }
+                    wires.pop();
+                }
+            }
+            let rounded = value + half(shift);
+            if (-edge..edge).contains(&rounded) {
+                assert_eq!(results, [requantized(value, relu, shift)], "{value} {bits} {shift}");
+            } else {
+                assert_eq!(results, [0; 0], "{value} in {bits} bits");
+            }
+        }
+    }
+}
+
+/// ZKML.md T12 at the widths that models have.
+#[test]
+fn rounding_edges_agree_with_the_program() {
+    for (bits, shift) in [(19u32, 6u32), (30, 1), (40, 20), (62, 30)] {
+        let edge = 1i64 << (bits - 1);
+        let step = 1i64 << shift;
+        let sums = [-edge, -edge + 1, -step, -step / 2 - 1, -step / 2, -step / 2 + 1, -1, 0, 1];
+        let above = [step / 2 - 1, step / 2, step / 2 + 1, step, edge - 1 - half(shift)];
+        for relu in [true, false] {
+            let mut builder = Builder::new(0);
+            let sum = builder.wire();
+            requantize(&mut builder, &Lc::wire(sum), bits, relu, shift).unwrap();
+            let r1cs = builder.finish();
+            for value in sums.into_iter().chain(above) {
+                let mut wires = vec![Fr::from(1u64), Fr::from(value)];
+                assign_bits(&mut wires, value + half(shift) + edge, bits);
+                wires.push(Fr::from(requantized(value, relu, shift)));
+                r1cs.check(&wires).unwrap();
+                *wires.last_mut().unwrap() += Fr::from(1u64);
+                assert!(r1cs.check(&wires).is_err());
+            }
+            // One more than the widest: the bits of the sum without its carry.
+            let value = edge - half(shift);
+            let mut wires = vec![Fr::from(1u64), Fr::from(value)];
+            assign_bits(&mut wires, 0, bits);
+            wires.push(Fr::from(0u64));
+            assert_eq!(broken(&r1cs, &wires), BTreeSet::from([Kind::Recompose]));
+        }
+    }
+}
+
+#[test]
+fn decompositions_stay_far_below_the_field() {
+    for bits in [MAX + 1, 250, 254, 255, 256, u32::MAX] {
+        let mut builder = Builder::new(0);
+        let value = Lc::wire(builder.wire());
+        let error = bits::decompose(&mut builder, Kind::Slot, value, bits).unwrap_err();
+        assert_eq!(error, Error::DecompositionWidth { limit: MAX, found: bits });
+    }
+}
+
+const MAX: u32 = crate::MAX_BITS;
+
+#[test]
+fn the_sponge_is_that_of_the_verifier() {
+    let mut random = StdRng::seed_from_u64(5);
+    for count in 1usize..6 {
+        let domain = Fr::rand(&mut random);
+        let absorbed: Vec<Fr> = (0..count).map(|_| Fr::rand(&mut random)).collect();
+        let mut state = [domain, Fr::zero(), Fr::zero()];
+        for pair in absorbed.chunks(2) {
+            state[1] += pair[0];
+            state[2] += pair.get(1).copied().unwrap_or_default();
+            state = core_poseidon::permute(state);
+        }
+
+        let mut builder = Builder::new(0);
+        let inputs: Vec<Lc> = (0..count).map(|_| Lc::wire(builder.wire())).collect();
+        let digest = poseidon::constrain(&mut builder, domain, &inputs);
+        let mut wires = vec![Fr::from(1u64)];
+        wires.extend(&absorbed);
+        if count == 1 {
+            // A second rate element of zero is a constant as well: the gadget is never used so.
+            continue;
+        }
+        assert_eq!(assign_sponge(&mut wires, domain, &absorbed), state[1]);
+        let out = builder.wire();
+        builder.enforce_zero(Kind::Commitment, digest.minus(&Lc::wire(out)));
+        wires.push(state[1]);
+        let r1cs = builder.finish();
+        r1cs.check(&wires).unwrap();
+        let permutations = count.div_ceil(2);
+        assert_eq!(r1cs.constraints(), permutations * 3 * (8 * 3 + 57) - 3 + 1);
+    }
+}
+
+#[test]
+fn commitments_are_those_of_the_verifier() {
+    for (compiled, input) in [(small(), vec![9, -9, 100]), (crooked(), vec![0, 699])] {
+        let witness = honest(&compiled, &input);
+        let program = compiled.program();
+        let commitment = |kind: &TensorType, salt: &Salt, values: &[i64]| {
+            let bytes = kind.bytes_of(values).unwrap();
+            let kind = Type::Tensor(kind.clone());
+            Commitment::to(Algorithm::Poseidon, &kind, salt, &bytes).unwrap().element().unwrap()
+        };
+        let expected = [
+            Fr::from(7u64),
+            commitment(&program.inputs[0].kind, &salt(1), &input),
+            commitment(&program.outputs[0].kind, &salt(100), &witness.outputs()[0]),
+        ];
+        assert_eq!(witness.public_inputs(), expected);
+    }
+}
+
+/// A random small network, its types, and inputs with the extremes among them.
+fn cases() -> impl Strategy<Value = (Compiled, Vec<i64>)> {
+    let sizes = proptest::collection::vec(1usize..5, 2..5);
+    let numbers = (0u64.., 2u32..12, 1u32..14);
+    let dtypes = (
+        prop_oneof![Just(Dtype::I8), Just(Dtype::I16)],
+        prop_oneof![Just(Dtype::I8), Just(Dtype::I16), Just(Dtype::I32)],
+    );
+    (sizes, numbers, dtypes, any::<bool>()).prop_flat_map(|(sizes, numbers, dtypes, narrow)| {
+        let (seed, weight_bits, activation_bits) = numbers;
+        let (low, high) = dtypes.0.range().unwrap();
+        let range = if narrow { (low / 3, high / 2 + 1) } else { (low, high) };
+        let width = sizes[0];
+        let options = Options {
+            inputs: vec![InputType { kind: tensor(dtypes.0, &[1, width as u32], -4), range }],
+            weight_bits,
+            activation_bits,
+            output: dtypes.1,
+            calibration: None,
+        };
+        let compiled = compile_with(&network(&sizes, seed), &options);
+        let (low, high) = range;
+        let element = prop_oneof![Just(low), Just(high), Just(0), low..=high];
+        (Just(compiled), proptest::collection::vec(element, width))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_circuit_is_the_program((compiled, input) in cases(), pick in any::<prop::sample::Index>()) {
+        let witness = honest(&compiled, &input);
+        prop_assert_eq!(witness.outputs(), compiled.run(&[input.clone()]).unwrap());
+        prop_assert_eq!(witness.wires.len(), compiled.r1cs().wires());
+        // A lie at any place of the computation is found.
+        let program = compiled.program();
+        let at = 1 + pick.index(program.nodes.len() - 1);
+        let truth = program.trace(&[input.clone()]).unwrap()[at][0];
+        let bound = program.nodes[at].bounds[0];
+        for result in [bound.low(), bound.high(), truth - 1, truth + 1] {
+            if result != truth && bound.contains(result) {
+                let wires = filled(&compiled, &lie(program, &input, at, 0, result));
+                prop_assert!(compiled.r1cs().check(&wires).is_err());
+            }
+        }
+    }
+}

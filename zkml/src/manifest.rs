@@ -1,0 +1,190 @@
+//! The quantization manifest: every choice that turns a model into an integer program.
+//!
+//! It is JSON with one encoding per manifest (fields in a fixed order, two spaces of indentation, a
+//! newline at the end), so that its SHA-256 names the choices and a person can read them.
+
+use assay_verifier::{
+    ids::{ManifestDigest, Sha256Digest},
+    value::Type,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Version of the rules by which a model and a manifest become a circuit.
+pub const COMPILER: &str = "assay-zkml/0";
+
+/// Choices for one model. Compilation checks each of them again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`COMPILER`] of the one who wrote it.
+    pub compiler: String,
+    /// SHA-256 of the ONNX file.
+    pub model: Sha256Digest,
+    /// How right shifts round.
+    pub rounding: Rounding,
+    /// The step's inputs, in order.
+    pub inputs: Vec<Input>,
+    /// Choices for the layers, in order of computation.
+    pub layers: Vec<Layer>,
+    /// The step's outputs, in order.
+    pub outputs: Vec<Output>,
+}
+
+/// How right shifts round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rounding {
+    /// `(x + 2^(s-1)) >> s`: a half goes up, to +∞, also for negative numbers.
+    HalfUp,
+}
+
+/// An input of the step, with the range that the circuit enforces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Name in the model.
+    pub name: String,
+    /// Type of the value; its scale is what an integer stands for.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// Smallest integer.
+    pub low: i64,
+    /// Largest integer.
+    pub high: i64,
+}
+
+/// Choices for one layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "layer", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Layer {
+    /// Weights are `round_half_even(w / 2^weight_scale)`, biases the same at the sum's scale.
+    Linear {
+        /// Name in the model.
+        node: String,
+        /// Bits of a weight, sign included.
+        weight_bits: u32,
+        /// Scale exponent of the weights.
+        weight_scale: i32,
+    },
+    /// A right shift, with or without ReLU.
+    Requantize {
+        /// Name in the model.
+        node: String,
+        /// Whether negative results become 0.
+        relu: bool,
+        /// Bits shifted out.
+        shift: u32,
+        /// Bits of the widest decomposition, by the worst case. Follows from the rest.
+        bits: u32,
+        /// Scale exponent of the result. Follows from the rest.
+        scale: i32,
+    },
+}
+
+/// An output of the step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Name in the model.
+    pub name: String,
+    /// Type of the value.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// Bits shifted out before the value; 0 is exact.
+    pub shift: u32,
+}
+
+impl Manifest {
+    /// Reads a manifest in its one encoding.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() > MAX_BYTES {
+            let why = format!("it has {} bytes, at most {MAX_BYTES} are allowed", bytes.len());
+            return Err(Error::ManifestMalformed { why });
+        }
+        let manifest: Self = serde_json::from_slice(bytes)
+            .map_err(|error| Error::ManifestMalformed { why: error.to_string() })?;
+        if manifest.to_bytes() != bytes {
+            let why = "it is not written in its one encoding".to_owned();
+            return Err(Error::ManifestMalformed { why });
+        }
+        Ok(manifest)
+    }
+
+    /// The bytes of the manifest.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes =
+            serde_json::to_vec_pretty(self).expect("a manifest has no map keys and no floats");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// SHA-256 of the bytes.
+    pub fn digest(&self) -> ManifestDigest {
+        ManifestDigest::new(*Sha256Digest::of(&self.to_bytes()).as_bytes())
+    }
+}
+
+/// Largest manifest: some 200 bytes per layer make a thousand layers.
+const MAX_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use assay_verifier::value::{Dtype, TensorType};
+
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let kind = |dtype, n, scale| Type::Tensor(TensorType::new(dtype, &[1, n], scale).unwrap());
+        Manifest {
+            compiler: COMPILER.into(),
+            model: Sha256Digest::of(b"model"),
+            rounding: Rounding::HalfUp,
+            inputs: vec![Input {
+                name: "x".into(),
+                kind: kind(Dtype::I8, 3, -4),
+                low: -128,
+                high: 127,
+            }],
+            layers: vec![
+                Layer::Linear { node: "fc".into(), weight_bits: 8, weight_scale: -7 },
+                Layer::Requantize { node: "r".into(), relu: true, shift: 3, bits: 20, scale: -8 },
+            ],
+            outputs: vec![Output { name: "y".into(), kind: kind(Dtype::I32, 2, -8), shift: 0 }],
+        }
+    }
+
+    #[test]
+    fn a_manifest_has_one_encoding() {
+        let manifest = manifest();
+        let bytes = manifest.to_bytes();
+        assert_eq!(Manifest::from_bytes(&bytes).unwrap(), manifest);
+        let text = String::from_utf8(bytes).unwrap();
+        let others = [
+            text.trim_end().to_owned(),
+            text.replace("  ", " "),
+            text.replace("\"shift\": 3", "\"shift\": 3.0"),
+            text.replace("\"shift\": 3,", "\"shift\": 3, \"more\": 1,"),
+            text.replacen("\"low\": -128,", "", 1),
+            text.replace("half-up", "half-even"),
+            format!("{text}{text}"),
+        ];
+        for other in others {
+            assert_ne!(other, text);
+            let error = Manifest::from_bytes(other.as_bytes()).unwrap_err();
+            assert!(matches!(error, Error::ManifestMalformed { .. }), "{other}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_digest_depends_on_every_choice() {
+        let base = manifest().digest();
+        let mut other = manifest();
+        other.inputs[0].high = 126;
+        assert_ne!(other.digest(), base);
+        let mut other = manifest();
+        other.layers.pop();
+        assert_ne!(other.digest(), base);
+    }
+}
