@@ -3,6 +3,7 @@
 mod hints;
 mod policy;
 mod print;
+mod quantize;
 mod receipt;
 #[cfg(feature = "libtorch")]
 mod run;
@@ -37,6 +38,8 @@ enum Command {
     /// Make policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Choose the quantization of an ONNX model, for a step that is to be proved.
+    Quantize(QuantizeArgs),
     /// Run an operation and write its receipt.
     Run(RunArgs),
     /// Accept or refuse a receipt under a policy.
@@ -75,6 +78,25 @@ struct VerifyArgs {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// What `quantize` takes.
+#[derive(Debug, Args)]
+struct QuantizeArgs {
+    /// The model.
+    model: PathBuf,
+    /// An input's type and the range that the circuit enforces, such as i8:1x48:-4:0..127.
+    #[arg(long = "input", value_name = "TYPE", required = true, value_parser = quantize::input)]
+    inputs: Vec<assay_zkml::InputType>,
+    /// Bits of a weight, sign included.
+    #[arg(long, default_value_t = 8)]
+    weight_bits: u32,
+    /// Bits of an activation in the worst case.
+    #[arg(long, default_value_t = 12)]
+    activation_bits: u32,
+    /// Where to write the manifest.
+    #[arg(short, long)]
+    output: PathBuf,
 }
 
 /// What `run` takes.
@@ -149,6 +171,7 @@ fn dispatch(
         Command::Policy(PolicyCommand::From { receipt, output }) => {
             policy::from(receipt, output.as_deref())
         }
+        Command::Quantize(args) => quantize::run(args),
         Command::Run(args) => match run(args, &arguments) {
             Ok(code) => return code,
             Err(error) => Err(error),

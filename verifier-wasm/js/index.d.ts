@@ -106,7 +106,7 @@ export interface Report {
 /** Only `verify` returns one. */
 export interface VerifiedReport extends Report {
   readonly verdict: "accepted";
-  readonly code?: undefined;
+  readonly code?: never;
   readonly mode: LiveMode;
   readonly operation: Hex;
   readonly [verified]: "live";
@@ -115,7 +115,7 @@ export interface VerifiedReport extends Report {
 /** Only `verifyArchived` returns one. */
 export interface VerifiedArchivedReport extends Report {
   readonly verdict: "accepted";
-  readonly code?: undefined;
+  readonly code?: never;
   readonly mode: ArchivedMode;
   readonly operation: Hex;
   readonly [verified]: "archived";

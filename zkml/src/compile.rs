@@ -129,26 +129,3 @@ impl fmt::Display for Estimate {
         )
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        OsRng, prove,
-        setup::single_party,
-        testing::{network, options, salt, small},
-    };
-    use assay_verifier::groth16::{Proof, VerifyingKey};
-
-    #[test]
-    fn a_proof_is_made_and_verified() {
-        let compiled = small();
-        let keys = single_party(compiled.r1cs(), &mut OsRng).unwrap();
-        let inputs = [(salt(1), vec![1, -128, 127])];
-        let witness = compiled.witness(Fr::from(7u64), &inputs, &[salt(2)]).unwrap();
-        let proof = prove(&keys.proving, &compiled, &witness, &mut OsRng).unwrap();
-        let key = VerifyingKey::from_bytes(&keys.verifying, 3).unwrap();
-        let proof = Proof::from_bytes(&proof).unwrap();
-        key.verify(witness.public_inputs(), &proof).unwrap();
-    }
-}

@@ -2,6 +2,8 @@
 
 mod dense;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 

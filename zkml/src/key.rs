@@ -276,3 +276,6 @@ fn point<P: CanonicalDeserialize>(rest: &mut &[u8], what: &'static str) -> Resul
 fn io_error(path: &Path, error: &io::Error) -> Error {
     Error::KeyFileIo { path: path.display().to_string(), why: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@
 //! implementations must agree.
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
 
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use self::wire::{Fields, Wire};

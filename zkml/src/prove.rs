@@ -46,3 +46,6 @@ pub fn prove(
         .map_err(refuse)?;
     Ok(bytes.try_into().expect("a proof that was read has its length"))
 }
+
+#[cfg(test)]
+mod tests;

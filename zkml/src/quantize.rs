@@ -225,3 +225,6 @@ fn mismatch(expected: String, found: Option<&impl serde::Serialize>) -> Error {
     };
     Error::ManifestMismatch { what: "the next layer".to_owned(), expected, found }
 }
+
+#[cfg(test)]
+mod tests;

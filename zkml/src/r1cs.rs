@@ -305,3 +305,6 @@ impl Builder {
         R1cs { public_inputs, wires, matrices, kinds }
     }
 }
+
+#[cfg(test)]
+mod tests;

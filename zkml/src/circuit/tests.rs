@@ -365,11 +365,11 @@ fn rounding_edges_agree_with_the_program() {
                 *wires.last_mut().unwrap() += Fr::from(1u64);
                 assert!(r1cs.check(&wires).is_err());
             }
-            // One more than the widest: the bits of the sum without its carry.
+            // One more than the widest: its bits without the carry, and the result that they give.
             let value = edge - half(shift);
             let mut wires = vec![Fr::from(1u64), Fr::from(value)];
             assign_bits(&mut wires, 0, bits);
-            wires.push(Fr::from(0u64));
+            wires.push(Fr::from(if relu { 0 } else { -edge >> shift }));
             assert_eq!(broken(&r1cs, &wires), BTreeSet::from([Kind::Recompose]));
         }
     }

@@ -1,0 +1,264 @@
+// The page in Chromium: the same verdicts, offline, and fit to be read.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join } from "node:path";
+import { after, before, test } from "node:test";
+import { launch } from "../../scripts/chromium.mjs";
+import { serve } from "../../scripts/serve.mjs";
+import { explain, ready, reportText } from "../../verifier-wasm/dist/index.js";
+import { ROOT, clock, read, typeOf, vectors } from "../node/vectors.mjs";
+
+const all = vectors();
+const accepted = read(join(ROOT, "tests/node/fixtures/accepted_live.txt"));
+
+let browser;
+let server;
+
+before(async () => {
+  await ready();
+  server = await serve({ folders: { package: join(ROOT, "verifier-wasm/dist") } });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+test("every vector, through the package", async (t) => {
+  await using_(async (page) => {
+    for (const vector of all) {
+      await t.test(vector.name, async () => {
+        const own = expected(vector);
+        const theirs = await page.evaluate(async ({ receipt, policy, values, time }) => {
+          const assay = await import("/package/index.js");
+          await assay.ready();
+          const bytes = (list) => Uint8Array.from(list);
+          const options = { ...time, values: Object.fromEntries(values.map(([name, list]) => [name, bytes(list)])) };
+          try {
+            const report = assay.explain(bytes(receipt), bytes(policy), options);
+            return { code: report.code ?? "accepted", text: assay.reportText(report) };
+          } catch (error) {
+            return { code: error.code, text: null };
+          }
+        }, {
+          receipt: [...vector.receipt], policy: [...vector.policy], time: clock(vector),
+          values: Object.entries(vector.values).map(([name, bytes]) => [name, [...bytes]]),
+        });
+        assert.deepEqual(theirs, own);
+        assert.equal(theirs.code, vector.expect);
+      });
+    }
+  });
+});
+
+test("every vector, through the page", async (t) => {
+  await using_(async (page) => {
+    for (const vector of all) {
+      const unnamed = Object.keys(vector.values).find((name) => typeOf(vector, name) === undefined);
+      if (unnamed !== undefined) {
+        console.log(`skipped on the page: ${vector.name}: its policy has no value ${unnamed}`);
+        continue;
+      }
+      await t.test(vector.name, async () => {
+        await give(page, vector);
+        const own = expected(vector);
+        const state = await page.getAttribute("#main", "data-state");
+        if (own.text === null) {
+          assert.equal(state, "unusable");
+          assert.ok((await page.textContent("#verdict .code")).includes(vector.expect));
+          return;
+        }
+        assert.equal(state, vector.expect === "accepted" ? "accepted" : "refused");
+        assert.equal(await page.textContent("#verdict .word"), vector.expect === "accepted" ? "Accepted" : "Refused");
+        if (vector.expect !== "accepted") assert.equal(await page.textContent("#verdict .code"), vector.expect);
+        assert.equal(await saved(page), own.text);
+      });
+    }
+  });
+});
+
+test("it works with the network off, and asks nobody but its own server before", async () => {
+  await using_(async (page, context, asked) => {
+    await page.waitForSelector("main[data-state=empty]");
+    await context.setOffline(true);
+    await give(page, accepted);
+    assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+    assert.ok(asked.length > 0 && asked.every((url) => url.startsWith(server.url)), asked.join("\n"));
+  });
+});
+
+test("a changed byte is refused, and undone", async () => {
+  await using_(async (page) => {
+    await give(page, accepted);
+    for (const offset of [0, 1, 40, 100, accepted.receipt.length - 1, ""]) {
+      await page.fill("#offset", String(offset));
+      await turned(page, () => page.click("#flip"));
+      assert.equal(await page.getAttribute("#main", "data-state"), "refused", String(offset));
+      assert.match(await page.textContent("#tamper-says"), /^Byte \d+ of \d+ was [0-9a-f]{2}, now it is [0-9a-f]{2}\.$/);
+      const code = await page.textContent("#verdict .code");
+      if (offset !== "") {
+        const receipt = accepted.receipt.slice();
+        receipt[offset] ^= 1;
+        assert.equal(code, expected({ ...accepted, receipt }).code);
+      }
+      await turned(page, () => page.click("#undo"));
+      assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+    }
+  });
+});
+
+test("files may be dropped, all at once", async () => {
+  await using_(async (page) => {
+    await page.waitForSelector("main[data-state=empty]");
+    const files = [["r.cbor", accepted.receipt], ["p.json", accepted.policy], ["image.bin", accepted.values.image]];
+    await turned(page, () => page.evaluate((files) => {
+      const transfer = new DataTransfer();
+      for (const [name, bytes] of files) transfer.items.add(new File([Uint8Array.from(bytes)], name));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }, files.map(([name, bytes]) => [name, [...bytes]])));
+    assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+  });
+});
+
+test("what always has to be seen is seen", async () => {
+  await using_(async (page) => {
+    await give(page, accepted);
+    const words = await page.innerText("#policy");
+    assert.match(words, /Policy digest/);
+    assert.match(words, /Root/);
+    assert.match(words, /Loosened by the policy/);
+    const report = JSON.parse(await saved(page));
+    assert.equal(await page.locator("#checks tbody tr").count(), report.checks.length);
+    assert.equal(await page.locator("#trust li").count(), report.trust.length);
+    assert.equal(await page.getAttribute("#policy .hash >> nth=0", "title"), report.policy);
+  });
+});
+
+for (const width of [360, 1440]) {
+  for (const colorScheme of ["light", "dark"]) {
+    test(`it fits and can be read: ${width} px, ${colorScheme}`, async () => {
+      await using_(async (page) => {
+        const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+        const sound = async (what) => {
+          await page.evaluate(axe);
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert.ok(wide <= width, `${what}: ${wide} px wide`);
+          const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+          const told = found.violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`);
+          assert.deepEqual(told, [], what);
+        };
+        await page.waitForSelector("main[data-state=empty]");
+        await sound("empty");
+        await give(page, accepted);
+        await sound("accepted");
+        await page.fill("#offset", "40");
+        await turned(page, () => page.click("#flip"));
+        await sound("refused");
+      }, { viewport: { width, height: 800 }, colorScheme });
+    });
+  }
+}
+
+test("the keyboard reaches everything, the picture has words", async () => {
+  await using_(async (page) => {
+    await give(page, accepted);
+    const reached = new Set();
+    for (let at = 0; at < 14; at++) {
+      await page.keyboard.press("Tab");
+      reached.add(await page.evaluate(() => document.activeElement?.id || document.activeElement?.className));
+    }
+    for (const id of ["file-receipt", "file-policy", "file-value-image", "clock", "offset", "flip", "save"]) {
+      assert.ok(reached.has(id), `${id} is not reached: ${[...reached].join(", ")}`);
+    }
+    assert.match(await page.textContent("#flow ol"), /argmax .* takes image and gives brightest/);
+    assert.equal(await page.getAttribute("#verdict", "aria-live"), "polite");
+  });
+});
+
+test("without scripts there are words", async () => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(server.url);
+  const words = await page.innerText("main");
+  assert.match(words, /What is behind this answer\?/);
+  assert.match(words, /Checking needs JavaScript and WebAssembly/);
+  await context.close();
+});
+
+test("a module that cannot be loaded is said", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.route("**/*.wasm", (route) => route.fulfill({ status: 404 }));
+  await page.goto(server.url);
+  await page.waitForSelector("main[data-state=broken]");
+  assert.match(await page.textContent("#verdict"), /Cannot check.*cannot be loaded: 404/s);
+  await context.close();
+});
+
+/** A fresh page, without a word on its console. */
+async function using_(work, options = {}) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const [said, asked] = [[], []];
+  page.on("console", (message) => said.push(message.text()));
+  page.on("pageerror", (error) => said.push(error.message));
+  page.on("request", (request) => asked.push(request.url()));
+  await page.goto(server.url);
+  await page.waitForSelector("main:not([data-state=loading])");
+  try {
+    await work(page, context, asked.filter((url) => !url.startsWith("blob:")));
+  } finally {
+    await context.close();
+  }
+  assert.deepEqual(said, []);
+}
+
+/** Puts a vector's files into the page, as a person would. */
+async function give(page, vector) {
+  const file = (name, bytes) => ({ name, mimeType: "application/octet-stream", buffer: Buffer.from(bytes) });
+  if (await page.getAttribute("#main", "data-state") !== "empty") {
+    // Values of an earlier vector do not belong to this one.
+    await page.reload();
+    await page.waitForSelector("main[data-state=empty]");
+  }
+  await turned(page, () => page.setInputFiles("#file-receipt", file("receipt.cbor", vector.receipt)));
+  await turned(page, () => page.setInputFiles("#file-policy", file(basename(vector.policyPath), vector.policy)));
+  for (const [name, bytes] of Object.entries(vector.values)) {
+    const slot = page.locator(`[id="file-value-${name}"]`);
+    if (await slot.count() === 0) continue;
+    await turned(page, () => slot.setInputFiles(file(`${name}.bin`, bytes)));
+  }
+  if (await page.getAttribute("#main", "data-state") === "unusable") return;
+  if (vector.archived) {
+    await turned(page, () => page.selectOption("#clock", "archived"));
+  } else {
+    await turned(page, () => page.selectOption("#clock", "at"));
+    await page.fill("#at", String(vector.nowMs));
+    await turned(page, () => page.press("#at", "Enter"));
+  }
+}
+
+/** Waits until what was done has been checked and shown. */
+async function turned(page, work) {
+  const before = await page.getAttribute("#main", "data-checked");
+  await work();
+  await page.waitForFunction((before) => document.querySelector("#main").dataset.checked !== before, before);
+}
+
+/** The report that the page gives away. */
+async function saved(page) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("a.save")]);
+  return readFileSync(await download.path(), "utf8");
+}
+
+/** What Node says. */
+function expected(vector) {
+  try {
+    const report = explain(vector.receipt, vector.policy, { ...clock(vector), values: vector.values });
+    return { code: report.code ?? "accepted", text: reportText(report) };
+  } catch (error) {
+    return { code: error.code, text: null };
+  }
+}

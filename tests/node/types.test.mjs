@@ -1,0 +1,69 @@
+// The types, in a consumer that is as strict as it gets.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ROOT } from "./vectors.mjs";
+
+const CONSUMER = `
+import { type RejectCode, VerifyError, explain, inspect, ready, reportText, resultBytes, verify, verifyArchived } from "assay-verifier";
+import type { Report, VerifiedArchivedReport, VerifiedReport } from "assay-verifier";
+
+export async function check(receipt: Uint8Array, policy: string): Promise<RejectCode | Uint8Array> {
+  await ready();
+  try {
+    const live: VerifiedReport = verify(receipt, policy, { nowMs: Date.now(), values: { image: new Uint8Array() } });
+    const archived: VerifiedArchivedReport = verifyArchived(receipt, new TextEncoder().encode(policy));
+    const time: number = live.mode.now_ms;
+    const report: Report = Math.random() < time ? live : archived;
+    reportText(report);
+    // @ts-expect-error: a report that says accepted is no verified report
+    resultBytes(report, "digit");
+    // @ts-expect-error: live and archived are different things
+    const wrong: VerifiedReport = archived;
+    return resultBytes(live, String(wrong));
+  } catch (error) {
+    if (error instanceof VerifyError) return error.code;
+    throw error;
+  }
+}
+
+export const reports: readonly Report[] = [
+  explain(new Uint8Array(), "{}", { nowMs: 1 }),
+  explain(new Uint8Array(), "{}", { archived: true, values: {} }),
+];
+// @ts-expect-error: a clock has to be chosen
+explain(new Uint8Array(), "{}", {});
+// @ts-expect-error: seconds, dates and texts are no nowMs
+verify(new Uint8Array(), "{}", { nowMs: new Date() });
+// @ts-expect-error: no such code
+export const code: RejectCode = "invalid";
+// @ts-expect-error: only the package makes them
+new VerifyError();
+export const notice: string = inspect(new Uint8Array()).notice;
+`;
+
+for (const [name, settings] of Object.entries({
+  bundler: { module: "ESNext", moduleResolution: "bundler" },
+  node: { module: "NodeNext", moduleResolution: "NodeNext" },
+})) {
+  test(`a strict consumer compiles: ${name}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), "assay-types-"));
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(join(ROOT, "verifier-wasm/dist"), join(folder, "node_modules/assay-verifier"));
+    writeFileSync(join(folder, "package.json"), '{"type": "module"}');
+    writeFileSync(join(folder, "consumer.ts"), CONSUMER);
+    const compilerOptions = {
+      ...settings, target: "ES2022", lib: ["ES2022", "DOM"], types: [], strict: true, noEmit: true, skipLibCheck: false,
+      exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noPropertyAccessFromIndexSignature: true,
+      verbatimModuleSyntax: true, isolatedModules: true,
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+    const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+    const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" });
+    assert.equal(status, 0, stdout);
+  });
+}

@@ -1,0 +1,63 @@
+/** Telling receipts, policies and values apart, by what is in them. */
+
+import { isPng } from "./picture.js";
+import { isPolicy, policyWords } from "./policy.js";
+import type { Given } from "./state.js";
+import type { Chosen } from "./values.js";
+
+export type Slot = { readonly for: "policy" } | { readonly for: "receipt" } | { readonly for: "value"; readonly name: string };
+
+export async function chosen(file: File): Promise<Chosen> {
+  return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+}
+
+/** Puts a file into a slot; a changed byte belongs to the receipt it was changed in. */
+export function put(given: Given, slot: Slot, file: Chosen): Given {
+  switch (slot.for) {
+    case "policy":
+      return { ...given, policy: file };
+    case "receipt":
+      return { ...given, receipt: file, flip: null };
+    case "value":
+      return { ...given, values: new Map(given.values).set(slot.name, file) };
+  }
+}
+
+/** Where dropped files go. Policies first: they name the values. */
+export function place(given: Given, files: readonly Chosen[]): Given {
+  const rank = (file: Chosen) => ["policy", "receipt", "other"].indexOf(kindOf(file));
+  const sorted = [...files].sort((a, b) => rank(a) - rank(b));
+  return sorted.reduce((known, file) => put(known, slotOf(known, file), file), given);
+}
+
+/** The values to ask for: inputs that the policy wants from the caller, and whatever was given. */
+export function wantedValues(given: Given): readonly string[] {
+  const words = given.policy && policyWords(given.policy.bytes);
+  return [...new Set([...(words?.callerInputs ?? []), ...given.values.keys()])];
+}
+
+function slotOf(given: Given, file: Chosen): Slot {
+  switch (kindOf(file)) {
+    case "policy":
+      return { for: "policy" };
+    case "receipt":
+      return { for: "receipt" };
+    case "other": {
+      const words = given.policy && policyWords(given.policy.bytes);
+      const stem = file.name.replace(/\.[^.]*$/, "");
+      const free = words?.callerInputs.find((name) => !given.values.has(name));
+      return { for: "value", name: words?.types.has(stem) ? stem : (free ?? words?.callerInputs[0] ?? stem) };
+    }
+  }
+}
+
+function kindOf(file: Chosen): "other" | "policy" | "receipt" {
+  if (file.name.endsWith(".cbor")) return "receipt";
+  if (isPng(file.bytes) || file.name.endsWith(".bin")) return "other";
+  if (file.bytes[0] === 0xa4) return "receipt"; // a map of four
+  try {
+    return isPolicy(JSON.parse(new TextDecoder().decode(file.bytes))) ? "policy" : "other";
+  } catch {
+    return "other";
+  }
+}

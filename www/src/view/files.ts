@@ -1,0 +1,36 @@
+/** The slots for receipt, policy and inputs. */
+
+import { el } from "../dom.js";
+import { type Slot, wantedValues } from "../files.js";
+import type { Given } from "../state.js";
+import type { Chosen } from "../values.js";
+import { mark } from "./icons.js";
+
+export function slots(given: Given, choose: (slot: Slot, file: File) => void): readonly Node[] {
+  const names = wantedValues(given);
+  return [
+    one({ for: "receipt" }, "Receipt", "a .cbor file", given.receipt, ".cbor", choose),
+    one({ for: "policy" }, "Policy", "a .json file", given.policy, ".json,application/json", choose),
+    ...names.map((name) =>
+      one({ for: "value", name }, `What you sent: ${name}`, "a picture, JSON or bytes", given.values.get(name) ?? null, "", choose)),
+  ];
+}
+
+function one(slot: Slot, title: string, hint: string, file: Chosen | null, accept: string, choose: (slot: Slot, file: File) => void) {
+  const key = slot.for === "value" ? `value-${slot.name}` : slot.for;
+  const input = el("input", { type: "file", id: `file-${key}`, accept });
+  input.addEventListener("change", () => {
+    const chosen = input.files?.[0];
+    if (chosen) choose(slot, chosen);
+  });
+  return el("label", { class: "slot", for: `file-${key}`, "data-filled": file !== null },
+    input,
+    mark(file === null ? "none" : "pass", 20),
+    el("span", { class: "slot-words" },
+      el("strong", {}, title),
+      el("span", { class: "muted" }, file === null ? `Choose or drop ${hint}` : `${file.name}, ${size(file.bytes.length)}`)));
+}
+
+function size(bytes: number): string {
+  return bytes < 10_000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`;
+}

@@ -1,0 +1,30 @@
+/** The trust bill, step by step. */
+
+import type { Report } from "assay-verifier";
+import { el } from "../dom.js";
+import { mark } from "./icons.js";
+
+export function trust(report: Report): readonly Node[] {
+  if (report.trust.length === 0) return [el("p", {}, "Nothing could be established: the receipt cannot be read.")];
+  const steps = [...new Set(report.trust.map((line) => line.step))];
+  return steps.map((step) =>
+    el("div", { class: "bill" },
+      el("h3", {}, step ?? "The whole"),
+      el("ul", {}, ...report.trust.filter((line) => line.step === step).map((line) => assumption(line.assumption)))));
+}
+
+function assumption(text: string): HTMLElement {
+  const kind = text.startsWith("nothing") ? "pass" : loud(text) ? "warning" : "none";
+  return el("li", { "data-kind": kind }, mark(kind, 18), el("span", {}, ...broken(text)));
+}
+
+/** What the report itself calls out: a root that is not AWS's, a key that one party could misuse, no evidence. */
+function loud(text: string): boolean {
+  return ["not AWS", "single-party", "the operator's word", "may be a debug enclave"].some((word) => text.includes(word));
+}
+
+/** Long hashes in short form. */
+export function broken(text: string): readonly (Node | string)[] {
+  return text.split(/([0-9a-f]{64,96})/).map((part) =>
+    /^[0-9a-f]{64,96}$/.test(part) ? el("code", { class: "hash", title: part }, `${part.slice(0, 8)}…${part.slice(-8)}`) : part);
+}

@@ -1,0 +1,49 @@
+/** The disclosed values. */
+
+import type { Report, Type, Value } from "assay-verifier";
+import { el, hash } from "../dom.js";
+import { isPicture, picture } from "./image.js";
+
+export function values(report: Report): readonly Node[] {
+  if (report.values.length === 0) return [el("p", { class: "muted" }, "None.")];
+  return [el("ul", { class: "values" }, ...report.values.map((value) => one(value, report.results.includes(value.name))))];
+}
+
+function one(value: Value, result: boolean): HTMLElement {
+  return el("li", {},
+    el("div", { class: "face" }, face(value)),
+    el("div", { class: "about-value" },
+      el("h3", {}, value.name, result && el("span", { class: "tag" }, "result")),
+      el("p", { class: "muted" }, typeWords(value.type)),
+      el("p", { class: "muted" }, "SHA-256 ", hash(value.sha256)),
+      el("p", { class: "muted" }, `${value.commitment.split(":")[0]} commitment `, hash(value.commitment.split(":")[1] ?? ""))));
+}
+
+function face(value: Value): Node {
+  if (isPicture(value)) return picture(value, 84);
+  const integers = value.integers;
+  if (integers === undefined) return el("span", { class: "muted" }, "bytes");
+  if (integers.length === 1) return el("span", { class: "figure" }, String(integers[0]));
+  if (integers.length <= 64) return bars(value.name, integers);
+  return el("span", { class: "muted" }, `${integers.length} integers`);
+}
+
+/** Small tensors as bars from zero: which is the greatest is seen at once. */
+function bars(name: string, integers: readonly number[]): HTMLElement {
+  const [low, high] = [Math.min(0, ...integers), Math.max(0, ...integers)];
+  const list = el("ol", { class: "bars", "aria-label": `${name}: ${integers.join(", ")}` });
+  for (const [index, integer] of integers.entries()) {
+    const bar = el("li", { title: `${index}: ${integer}`, "data-greatest": integer === Math.max(...integers) });
+    const unit = 100 / (high - low || 1);
+    bar.style.setProperty("--height", `${Math.max(2, Math.abs(integer) * unit)}%`);
+    bar.style.setProperty("--from", `${(Math.min(0, integer) - low) * unit}%`);
+    list.append(bar);
+  }
+  return list;
+}
+
+export function typeWords(type: Type): string {
+  if ("media" in type) return type.media;
+  const scale = type.scale === 0 ? "" : ` · 2^${type.scale}`;
+  return `${type.dtype} ${type.shape.join("×")}${scale}`;
+}

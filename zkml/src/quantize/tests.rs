@@ -1,0 +1,239 @@
+//! Choices, their limits, and how far integers stray from real numbers.
+
+use proptest::prelude::*;
+use prost::Message as _;
+
+use super::*;
+use crate::{
+    compile,
+    testing::{ModelProto, compile_with, network, node, options, raw_floats, small, tensor},
+};
+
+fn quantized(model: &ModelProto, options: &Options<'_>) -> Result<Manifest, Error> {
+    quantize(&model.encode_to_vec(), options)
+}
+
+fn shifts(manifest: &Manifest) -> Vec<u32> {
+    let shift = |layer: &Layer| match layer {
+        Layer::Requantize { shift, .. } => Some(*shift),
+        Layer::Linear { .. } => None,
+    };
+    manifest.layers.iter().filter_map(shift).collect()
+}
+
+#[test]
+fn the_manifest_says_what_was_chosen() {
+    let model = crate::testing::model(
+        &[-1, 2],
+        vec![node("Gemm", &["x", "w"], "h"), node("Relu", &["h"], "y")],
+        vec![raw_floats("w", &[2, 1], &[0.75, -1.0])],
+    );
+    let options = Options { activation_bits: 8, ..options(2) };
+    let manifest = quantized(&model, &options).unwrap();
+    // 1.0 / 2^-6 = 64 fits 8 bits, 2^-7 does not. Worst case of the sum: 127 · 48 + 128 · 64.
+    let layers = [
+        Layer::Linear { node: "Gemm_h".into(), weight_bits: 8, weight_scale: -6 },
+        Layer::Requantize { node: "Relu_y".into(), relu: true, shift: 6, bits: 15, scale: -4 },
+    ];
+    assert_eq!(manifest.layers, layers);
+    let kind = Type::Tensor(tensor(Dtype::I32, &[1, 1], -4));
+    assert_eq!(manifest.outputs, [manifest::Output { name: "y".into(), kind, shift: 0 }]);
+    assert_eq!(manifest.inputs[0].low, -128);
+}
+
+#[test]
+fn options_out_of_bounds_are_refused() {
+    let model = network(&[2, 2], 1);
+    let kind = |dtype, shape: &[u32]| InputType::full(tensor(dtype, shape, 0));
+    let i8 = || kind(Dtype::I8, &[1, 2]);
+    let with = |input: InputType| Options::new(vec![input]);
+    let cases = [
+        (Options { weight_bits: 1, ..options(2) }, "zkml-options"),
+        (Options { weight_bits: 25, ..options(2) }, "zkml-options"),
+        (Options { activation_bits: 0, ..options(2) }, "zkml-options"),
+        (Options { activation_bits: 33, ..options(2) }, "zkml-options"),
+        (Options { output: Dtype::U8, ..options(2) }, "zkml-options"),
+        (Options { output: Dtype::F32, ..options(2) }, "zkml-options"),
+        (Options::new(vec![]), "zkml-input-count"),
+        (with(kind(Dtype::I8, &[2])), "zkml-input-type"),
+        (with(kind(Dtype::I8, &[1, 3])), "zkml-input-type"),
+        (with(kind(Dtype::U8, &[1, 2])), "zkml-input-type"),
+        (with(kind(Dtype::F32, &[1, 2])), "zkml-input-type"),
+        (with(InputType { range: (0, 128), ..i8() }), "zkml-input-type"),
+        (with(InputType { range: (-129, 0), ..i8() }), "zkml-input-type"),
+        (with(InputType { range: (1, 0), ..i8() }), "zkml-input-type"),
+    ];
+    for (options, code) in cases {
+        assert_eq!(quantized(&model, &options).unwrap_err().code(), code, "{options:?}");
+    }
+}
+
+#[test]
+fn sums_that_could_wrap_are_refused() {
+    let kind = tensor(Dtype::I32, &[1, 2], 0);
+    let options = Options {
+        inputs: vec![InputType::full(kind)],
+        weight_bits: 24,
+        activation_bits: 32,
+        ..options(2)
+    };
+    let error = quantized(&network(&[2, 16, 2], 3), &options).unwrap_err();
+    assert!(matches!(error, Error::BoundTooWide { limit: 62, .. }), "{error}");
+    // Fewer activation bits and the same model fits.
+    let options = Options { activation_bits: 16, ..options };
+    quantized(&network(&[2, 16, 2], 3), &options).unwrap();
+}
+
+#[test]
+fn calibration_makes_scales_finer_and_never_coarser() {
+    let model = network(&[8, 6, 4], 9);
+    let worst = quantized(&model, &options(8)).unwrap();
+    let samples: Vec<_> = (0..20).map(|i| vec![vec![i, -i, 1, 0, 0, 2, 0, i]]).collect();
+    let calibrated = Options { calibration: Some(&samples), ..options(8) };
+    let seen = quantized(&model, &calibrated).unwrap();
+    assert!(shifts(&seen)[0] < shifts(&worst)[0], "{:?} {:?}", shifts(&seen), shifts(&worst));
+    // Extremes as samples are the worst case at most.
+    let extremes = vec![vec![vec![127; 8]], vec![vec![-128; 8]]];
+    let calibrated = Options { calibration: Some(&extremes), ..options(8) };
+    assert!(shifts(&quantized(&model, &calibrated).unwrap())[0] <= shifts(&worst)[0]);
+    let wrong = vec![vec![vec![1; 7]]];
+    let calibrated = Options { calibration: Some(&wrong), ..options(8) };
+    let error = quantized(&model, &calibrated).unwrap_err();
+    assert!(matches!(error, Error::Calibration { sample: 0, .. }), "{error}");
+}
+
+/// A manifest that differs in anything from what follows from its choices does not compile.
+#[test]
+fn manifests_are_checked_line_by_line() {
+    let model = network(&[3, 2, 2], 1);
+    let bytes = model.encode_to_vec();
+    let good = quantized(&model, &options(3)).unwrap();
+    compile(&bytes, &good.to_bytes()).unwrap();
+    type Change = fn(&mut Manifest);
+    let changes: [Change; 18] = [
+        |m| m.compiler.push('1'),
+        |m| m.model = assay_verifier::ids::Sha256Digest::of(b"other"),
+        |m| m.inputs[0].name.push('x'),
+        |m| m.inputs[0].low -= 1,
+        |m| m.inputs.clear(),
+        |m| m.inputs[0].kind = Type::bytes("text/plain").unwrap(),
+        |m| m.layers.truncate(2),
+        |m| m.layers.push(m.layers[0].clone()),
+        |m| m.layers.swap(0, 1),
+        |m| m.outputs.clear(),
+        |m| m.outputs[0].name.push('x'),
+        |m| m.outputs[0].shift += 1,
+        |m| m.outputs.push(m.outputs[0].clone()),
+        |m| m.outputs[0].kind = Type::Tensor(tensor(Dtype::I8, &[1, 2], 0)),
+        |m| m.outputs[0].kind = Type::Tensor(tensor(Dtype::I32, &[2, 1], 0)),
+        |m| match &mut m.layers[1] {
+            Layer::Requantize { bits, .. } => *bits += 1,
+            Layer::Linear { .. } => unreachable!(),
+        },
+        |m| match &mut m.layers[1] {
+            Layer::Requantize { relu, .. } => *relu = false,
+            Layer::Linear { .. } => unreachable!(),
+        },
+        |m| match &mut m.layers[0] {
+            Layer::Linear { weight_scale, .. } => *weight_scale -= 1,
+            Layer::Requantize { .. } => unreachable!(),
+        },
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let mut manifest = good.clone();
+        change(&mut manifest);
+        assert_ne!(manifest, good);
+        let error = compile(&bytes, &manifest.to_bytes()).unwrap_err();
+        let codes = ["zkml-manifest-mismatch", "zkml-input-type", "zkml-input-count"];
+        assert!(codes.contains(&error.code()), "change {at}: {error}");
+    }
+    for field in ["shift", "weight_bits", "weight_scale"] {
+        let text = String::from_utf8(good.to_bytes()).unwrap();
+        for extreme in ["0", "63", "4294967295", "2147483647"] {
+            let at = text.find(&format!("\"{field}\": ")).unwrap() + field.len() + 4;
+            let end = at + text[at..].find([',', '\n']).unwrap();
+            let changed = format!("{}{extreme}{}", &text[..at], &text[end..]);
+            let error = compile(&bytes, changed.as_bytes()).unwrap_err();
+            assert!(error.code().starts_with("zkml-"), "{field} {extreme}: {error}");
+        }
+    }
+}
+
+#[test]
+fn programs_refuse_what_is_outside_the_declared_ranges() {
+    let range = (-5, 60);
+    let kind = tensor(Dtype::I8, &[1, 3], -4);
+    let options = Options { inputs: vec![InputType { kind, range }], ..options(3) };
+    let compiled = compile_with(&network(&[3, 2], 1), &options);
+    compiled.run(&[vec![-5, 60, 0]]).unwrap();
+    let error = compiled.run(&[vec![0, 61, 0]]).unwrap_err();
+    let (input, index) = ("x".to_owned(), 1);
+    assert_eq!(error, Error::InputRange { input, index, low: -5, high: 60, found: 61 });
+    assert!(matches!(small().run(&[vec![1; 2]]), Err(Error::InputLength { expected: 3, found: 2, .. })));
+    assert!(matches!(small().run(&[]), Err(Error::InputCount { expected: 1, found: 0 })));
+}
+
+/// Largest error of each result, layer by layer: half a unit per weight, bias and shift, and what
+/// the layer before it brings.
+fn error_bound(model: &ModelProto, manifest: &Manifest, input: &[f64]) -> Vec<f64> {
+    let graph = Graph::from_onnx(&model.encode_to_vec()).unwrap();
+    let trace = graph.trace(&[input.to_vec()]).unwrap();
+    let mut errors: Vec<Vec<f64>> = vec![];
+    let mut layers = manifest.layers.iter();
+    let mut scale = i32::from(manifest.inputs[0].kind.tensor().unwrap().scale());
+    let half = |scale: i32| 2f64.powi(scale - 1);
+    for node in graph.nodes() {
+        let error = match &node.op {
+            crate::graph::Op::Input => vec![0.0; node.elements],
+            crate::graph::Op::Dense { input, dense } => {
+                let Some(Layer::Linear { weight_scale, .. }) = layers.next() else { panic!() };
+                scale += weight_scale;
+                let from = |at: usize, row: usize| {
+                    let (value, error) = (trace[*input][at].abs(), errors[*input][at]);
+                    dense.weight(row, at).abs() * error + half(*weight_scale) * (value + error)
+                };
+                let sum = |row| half(scale) + (0..dense.width).map(|at| from(at, row)).sum::<f64>();
+                (0..node.elements).map(sum).collect()
+            }
+            crate::graph::Op::Relu { input } => {
+                let Some(Layer::Requantize { scale: after, .. }) = layers.next() else { panic!() };
+                scale = *after;
+                errors[*input].iter().map(|error| error + half(scale)).collect()
+            }
+        };
+        errors.push(error);
+    }
+    let last = errors.pop().unwrap();
+    last.iter().map(|error| error + half(i32::from(output_scale(manifest)))).collect()
+}
+
+fn output_scale(manifest: &Manifest) -> i8 {
+    manifest.outputs[0].kind.tensor().unwrap().scale()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn integers_stay_within_the_error_bound(
+        sizes in proptest::collection::vec(1usize..7, 2..5),
+        seed in 0u64..,
+        weight_bits in 3u32..14,
+        activation_bits in 2u32..16,
+        numbers in proptest::collection::vec(-128i64..128, 7),
+    ) {
+        let model = network(&sizes, seed);
+        let options = Options { weight_bits, activation_bits, ..options(sizes[0]) };
+        let compiled = compile_with(&model, &options);
+        let input = numbers[..sizes[0]].to_vec();
+        let real: Vec<f64> = input.iter().map(|x| *x as f64 / 16.0).collect();
+        let exact = Graph::from_onnx(&model.encode_to_vec()).unwrap().run(&[real.clone()]).unwrap();
+        let integers = compiled.run(&[input]).unwrap();
+        let unit = 2f64.powi(output_scale(compiled.manifest()).into());
+        let bounds = error_bound(&model, compiled.manifest(), &real);
+        for ((exact, integer), bound) in exact[0].iter().zip(&integers[0]).zip(bounds) {
+            let error = (exact - *integer as f64 * unit).abs();
+            prop_assert!(error <= bound * (1.0 + 1e-9), "{} > {}", error, bound);
+        }
+    }
+}
