@@ -11,9 +11,13 @@ fn main() {
     };
     let link = Path::new(&lib);
     // The folder itself, not the link that `make` lays to it: binaries outlive the link.
-    let lib = fs::canonicalize(link)
-        .unwrap_or_else(|error| panic!("libtorch is not at {}: {error}; run `make libtorch`", link.display()));
-    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
-    // libtorch_cpu.so needs libraries that lie beside it.
-    println!("cargo::rustc-link-arg=-Wl,-rpath-link,{}", lib.display());
+    let lib = fs::canonicalize(link).unwrap_or_else(|error| {
+        panic!("libtorch is not at {}: {error}; run `make libtorch`", link.display())
+    });
+    // The engine and the examples; `assay` and the library never refer to libtorch.
+    for target in ["bin=assay-engine=", "examples="] {
+        println!("cargo::rustc-link-arg-{target}-Wl,-rpath,{}", lib.display());
+        // libtorch_cpu.so needs libraries that lie beside it.
+        println!("cargo::rustc-link-arg-{target}-Wl,-rpath-link,{}", lib.display());
+    }
 }

@@ -22,7 +22,8 @@ fn main() -> Result<()> {
     let [data, features, head, metrics, seed @ ..] = args.as_slice() else {
         anyhow::bail!("usage: train_digits DATA FEATURES_PT HEAD_FOLDER METRICS_JSON [SEED]");
     };
-    let seed = seed.first().map_or(Ok(SEED), |text| text.parse()).context("SEED is a whole number")?;
+    let seed =
+        seed.first().map_or(Ok(SEED), |text| text.parse()).context("SEED is a whole number")?;
 
     tch::set_num_threads(1);
     tch::set_num_interop_threads(1);
@@ -142,9 +143,11 @@ fn step() -> f64 {
 
 /// Adam down a cosine; the weights kept are a running average of the last ones.
 fn learn(network: &Network, store: &nn::VarStore, train: &Split) -> Result<()> {
-    let mut adam = nn::AdamW { wd: WEIGHT_DECAY, ..Default::default() }.build(store, LEARNING_RATE)?;
+    let mut adam =
+        nn::AdamW { wd: WEIGHT_DECAY, ..Default::default() }.build(store, LEARNING_RATE)?;
     let images = train.labels.size()[0];
-    let average: Vec<Tensor> = store.trainable_variables().iter().map(|v| v.detach().copy()).collect();
+    let average: Vec<Tensor> =
+        store.trainable_variables().iter().map(|v| v.detach().copy()).collect();
     for epoch in 0..EPOCHS {
         let done = f64::from(epoch) / f64::from(EPOCHS);
         adam.set_lr(LEARNING_RATE * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()));
@@ -152,15 +155,13 @@ fn learn(network: &Network, store: &nn::VarStore, train: &Split) -> Result<()> {
         let batches = Tensor::randperm(images, (Kind::Int64, Device::Cpu)).split(BATCH, 0);
         for places in &batches {
             let x = varied(&train.images.index_select(0, places));
-            let loss = network
-                .forward(&x)
-                .cross_entropy_loss::<Tensor>(
-                    &train.labels.index_select(0, places),
-                    None,
-                    tch::Reduction::Mean,
-                    -100,
-                    LABEL_SMOOTHING,
-                );
+            let loss = network.forward(&x).cross_entropy_loss::<Tensor>(
+                &train.labels.index_select(0, places),
+                None,
+                tch::Reduction::Mean,
+                -100,
+                LABEL_SMOOTHING,
+            );
             adam.backward_step(&loss);
             loss_sum += loss.double_value(&[]);
             tch::no_grad(|| {

@@ -1,95 +1,88 @@
-//! libtorch: TorchScript modules, run on the one thread that owns it.
-//!
-//! Requests travel to that thread and answers come back; libtorch's own tensors never leave it. It runs
-//! on one core, without gradients, in evaluation mode, without the optimisations that would make a
-//! module's second run differ from its first, and with the random generator reset before each run: on one
-//! machine, equal inputs give equal bytes. Between kinds of processor the last bits may differ.
-
-mod error;
-mod worker;
-
-use std::{sync::mpsc, thread};
+//! What executes TorchScript models, as the rest sees it: `assay-engine` brings the one there is.
 
 use assay_verifier::ids::ModelDigest;
 
-pub use error::EngineError;
+use crate::definition::Model;
 
-use crate::{
-    definition::Model,
-    run::{TeeEngine, Tensor},
-};
-
-/// A handle on libtorch's thread. Dropping it ends the thread once its last answer is given.
-#[derive(Debug)]
-pub struct Engine {
-    requests: Option<mpsc::Sender<Request>>,
-    thread: Option<thread::JoinHandle<()>>,
+/// What executes TorchScript models: libtorch, on its own thread.
+pub trait TeeEngine {
+    /// Runs a model on tensors of these shapes; gives its output tensors.
+    fn run(&self, model: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, EngineError>;
 }
 
-impl Engine {
-    /// Starts the thread. Errors: the system gives no thread.
-    pub fn start() -> Result<Self, EngineError> {
-        let (requests, inbox) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("libtorch".to_owned())
-            .spawn(move || worker::serve(&inbox))
-            .map_err(|error| EngineError::NotStarted { why: error.to_string() })?;
-        Ok(Self { requests: Some(requests), thread: Some(thread) })
-    }
-
-    /// Loads a TorchScript archive from the very bytes that `digest` was computed over; whoever calls
-    /// vouches for that. A digest that is loaded already is left as it is.
-    pub fn load(&self, digest: ModelDigest, archive: Vec<u8>) -> Result<(), EngineError> {
-        self.ask(|reply| Request::Load { digest, archive, reply })
-    }
-
-    /// Whether a model of this digest is loaded.
-    pub fn is_loaded(&self, digest: ModelDigest) -> Result<bool, EngineError> {
-        self.ask(|reply| Request::IsLoaded { digest, reply })
-    }
-
-    /// Runs a loaded model's `forward`; gives its output, or the members of the tuple that it gives.
-    pub fn run(&self, digest: ModelDigest, inputs: &[Tensor]) -> Result<Vec<Tensor>, EngineError> {
-        self.ask(|reply| Request::Run { digest, inputs: inputs.to_vec(), reply })
-    }
-
-    fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, EngineError> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        let requests = self.requests.as_ref().ok_or(EngineError::Stopped)?;
-        requests.send(request(reply)).map_err(|_| EngineError::Stopped)?;
-        answer.recv().map_err(|_| EngineError::Stopped)?
-    }
+/// A tensor as it travels to libtorch's thread and back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Dimensions, outermost first.
+    pub shape: Vec<u32>,
+    /// Elements, row-major.
+    pub reals: Vec<f32>,
 }
 
-impl TeeEngine for Engine {
-    fn run(&self, model: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-        let answer = || {
-            if !self.is_loaded(model.digest)? {
-                self.load(model.digest, model.bytes.clone())?;
-            }
-            self.run(model.digest, inputs)
-        };
-        answer().map_err(|error| error.to_string())
-    }
+/// Why a model was not loaded or not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The bytes are no TorchScript archive that this libtorch reads.
+    #[error("model {digest} is no TorchScript archive that libtorch reads: {why}")]
+    ArchiveUnreadable {
+        /// The model.
+        digest: ModelDigest,
+        /// What libtorch said.
+        why: String,
+    },
+    /// An input's elements are not as many as its shape says.
+    #[error("input {index} has {found} elements, its shape says {expected}")]
+    InputLength {
+        /// Which input, from 0.
+        index: usize,
+        /// Elements of the shape.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// The module's `forward` failed.
+    #[error("the model failed: {why}")]
+    ModelFailed {
+        /// What libtorch said.
+        why: String,
+    },
+    /// A run of a model that was never loaded.
+    #[error("model {digest} is not loaded")]
+    NotLoaded {
+        /// The model.
+        digest: ModelDigest,
+    },
+    /// The system gave no thread.
+    #[error("libtorch's thread did not start: {why}")]
+    NotStarted {
+        /// What the system said.
+        why: String,
+    },
+    /// An output is no dense tensor of `f32`, or its shape cannot be one of ours.
+    #[error("output {index} of the model is {found}, not a tensor of f32")]
+    OutputKind {
+        /// Which output, from 0.
+        index: usize,
+        /// What it is.
+        found: String,
+    },
+    /// libtorch's thread has ended.
+    #[error("libtorch's thread has ended")]
+    Stopped,
 }
 
-impl Drop for Engine {
-    fn drop(&mut self) {
-        drop(self.requests.take()); // the thread's inbox closes
-        if let Some(thread) = self.thread.take() {
-            // A panic over there has been reported as `Stopped` to whoever waited for the answer.
-            let _ = thread.join();
+impl EngineError {
+    /// Stable name, in kebab case.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ArchiveUnreadable { .. } => "engine-archive-unreadable",
+            Self::InputLength { .. } => "engine-input-length",
+            Self::ModelFailed { .. } => "engine-model-failed",
+            Self::NotLoaded { .. } => "engine-not-loaded",
+            Self::NotStarted { .. } => "engine-not-started",
+            Self::OutputKind { .. } => "engine-output-kind",
+            Self::Stopped => "engine-stopped",
         }
     }
 }
-
-type Reply<T> = mpsc::SyncSender<Result<T, EngineError>>;
-
-enum Request {
-    IsLoaded { digest: ModelDigest, reply: Reply<bool> },
-    Load { digest: ModelDigest, archive: Vec<u8>, reply: Reply<()> },
-    Run { digest: ModelDigest, inputs: Vec<Tensor>, reply: Reply<Vec<Tensor>> },
-}
-
-#[cfg(test)]
-mod tests;

@@ -46,7 +46,6 @@ pub enum Error {
         why: String,
     },
     /// libtorch did not start.
-    #[cfg(feature = "libtorch")]
     #[error(transparent)]
     Libtorch(#[from] crate::engine::EngineError),
     /// The system gives no random bytes.
@@ -94,7 +93,6 @@ impl Error {
             Self::Engine { .. } => "engine",
             Self::Input { .. } => "input",
             Self::Key { .. } => "key",
-            #[cfg(feature = "libtorch")]
             Self::Libtorch(error) => error.code(),
             Self::NoRandomness { .. } => "no-randomness",
             Self::Unreadable { .. } => "unreadable",

@@ -11,9 +11,9 @@ use assay_zkml::Graph;
 use crate::{
     dataset::Dataset,
     definition::{Definition, Function, Step},
+    engine::{TeeEngine, Tensor},
     error::Error,
     quantize,
-    run::{TeeEngine, Tensor},
 };
 
 /// What a dataset says of an operation.
@@ -76,14 +76,17 @@ impl<'a> Reference<'a> {
             return Err(refuse("evaluation needs an operation of one input"));
         };
         let float = |step: &'a Step| {
-            Ok((step, match &step.function {
-                Function::Glue(name) if name.as_str() == "argmax" => Float::Argmax,
-                Function::Glue(_) => return Err(refuse("evaluation knows no glue but argmax")),
-                Function::Model(model) => match model.kind {
-                    ModelKind::Onnx => Float::Graph(Graph::from_onnx(&model.bytes)?),
-                    ModelKind::TorchScript => Float::Torch,
+            Ok((
+                step,
+                match &step.function {
+                    Function::Glue(name) if name.as_str() == "argmax" => Float::Argmax,
+                    Function::Glue(_) => return Err(refuse("evaluation knows no glue but argmax")),
+                    Function::Model(model) => match model.kind {
+                        ModelKind::Onnx => Float::Graph(Graph::from_onnx(&model.bytes)?),
+                        ModelKind::TorchScript => Float::Torch,
+                    },
                 },
-            }))
+            ))
         };
         let steps = definition.steps.iter().map(float).collect::<Result<Vec<_>, Error>>()?;
         if !matches!(steps.last(), Some((_, Float::Argmax))) {
@@ -127,9 +130,14 @@ impl<'a> Reference<'a> {
                 let inputs: Vec<_> = inputs.iter().map(single).collect();
                 let outputs = self.engine.run(model, &inputs);
                 let outputs = outputs
-                    .map_err(|why| Error::Engine { step: step.name.clone(), why })?
+                    .map_err(|error| Error::Engine {
+                        step: step.name.clone(),
+                        why: error.to_string(),
+                    })?
                     .into_iter();
-                Ok(outputs.map(|output| output.reals.into_iter().map(f64::from).collect()).collect())
+                Ok(outputs
+                    .map(|output| output.reals.into_iter().map(f64::from).collect())
+                    .collect())
             }
             (Float::Graph(graph), _) => {
                 let inputs: Vec<_> = inputs.iter().map(|(_, reals)| reals.clone()).collect();

@@ -7,7 +7,8 @@ use crate::error::Error;
 /// Writes through a temporary file in the same folder, so that a reader sees the old file or the
 /// new one.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let fail = |error: std::io::Error| Error::Unwritable { path: path.to_owned(), why: error.to_string() };
+    let fail =
+        |error: std::io::Error| Error::Unwritable { path: path.to_owned(), why: error.to_string() };
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -38,7 +38,8 @@ pub fn read(name: &Name, kind: &Type, path: &Path) -> Result<Vec<u8>, Error> {
 
 /// The level of white, where a picture becomes such a tensor.
 fn white(tensor: &TensorType) -> Option<u32> {
-    let exponent = u32::from(tensor.scale().checked_neg()?.try_into().ok().filter(|e: &u8| *e < 8)?);
+    let exponent =
+        u32::from(tensor.scale().checked_neg()?.try_into().ok().filter(|e: &u8| *e < 8)?);
     (tensor.dtype() == Dtype::U8).then_some(1 << exponent)
 }
 
@@ -73,7 +74,9 @@ impl Picture {
         let info = reader.info();
         if info.width > MAX_SIDE || info.height > MAX_SIDE {
             let (width, height) = (info.width, info.height);
-            return Err(format!("a picture has at most {MAX_SIDE} × {MAX_SIDE} pixels, found {width} × {height}"));
+            return Err(format!(
+                "a picture has at most {MAX_SIDE} × {MAX_SIDE} pixels, found {width} × {height}"
+            ));
         }
         let size = reader.output_buffer_size().ok_or("the picture is too large")?;
         let mut pixels = vec![0; size];

@@ -8,7 +8,9 @@ use assay_verifier::{
     ids::{ModelDigest, Name},
     value::Type,
 };
-use assay_zkml::{COMPILER, Compiled, OsRng, ProvingKey, read_proving_key, setup, write_proving_key};
+use assay_zkml::{
+    COMPILER, Compiled, OsRng, ProvingKey, read_proving_key, setup, write_proving_key,
+};
 
 use crate::{error::Error, files::write_atomically, run::Progress};
 

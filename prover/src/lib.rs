@@ -5,7 +5,6 @@ pub mod attester;
 pub mod cli;
 pub mod dataset;
 pub mod definition;
-#[cfg(feature = "libtorch")]
 pub mod engine;
 mod error;
 pub mod eval;

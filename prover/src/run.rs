@@ -9,19 +9,21 @@ use std::collections::BTreeMap;
 use assay_verifier::{
     CallerValues, Commitment, Error as Refusal, UnixMillis,
     ids::{Name, Salt},
-    operation::{Function as WireFunction, Method, NonceClaim, Operation, Settings, Step, ValueEntry},
+    operation::{
+        Function as WireFunction, Method, NonceClaim, Operation, Settings, Step, ValueEntry,
+    },
     policy::Policy,
     receipt::{Opening, Receipt},
     value::Type,
 };
 
-pub use execute::{TeeEngine, Tensor};
-use execute::Prepared;
+pub use execute::{Prepared, Values};
 pub use progress::Progress;
 
 use crate::{
     attester::Attester,
     definition::{Definition, Function},
+    engine::TeeEngine,
     error::Error,
     keys::KeyStore,
     random, session,
@@ -72,7 +74,7 @@ impl<'a> Runner<'a> {
         keys: &KeyStore,
         progress: &mut Progress,
     ) -> Result<Self, Error> {
-        let prepared = Prepared::new(&definition, keys, progress)?;
+        let prepared = Prepared::new(&definition, Some(keys), progress)?;
         Ok(Self { definition, prepared, engine, attester, session: None })
     }
 
@@ -85,22 +87,12 @@ impl<'a> Runner<'a> {
         progress: &mut Progress,
     ) -> Result<Receipt, Error> {
         let names = self.names();
-        let mut values = self.inputs(request)?;
-        for step in &self.definition.steps {
-            let started = progress.begin(&step.name, "executing");
-            let inputs: Vec<_> = step
-                .inputs
-                .iter()
-                .filter_map(|name| values.get(name))
-                .map(|value| (&value.kind, value.bytes.as_slice()))
-                .collect();
-            let outputs = self.prepared.execute(step, &inputs, self.engine)?;
-            for ((name, kind), bytes) in step.outputs.iter().zip(outputs) {
-                let salted = Salted { kind: kind.clone(), bytes, salt: random::salt()? };
-                values.insert(name.clone(), salted);
-            }
-            progress.end(started);
-        }
+        let inputs = self.inputs(request)?;
+        let run = self.prepared.run(&self.definition, inputs, self.engine, progress)?;
+        let salted = run
+            .into_iter()
+            .map(|(name, (kind, bytes))| Ok((name, Salted { kind, bytes, salt: random::salt()? })));
+        let values = salted.collect::<Result<BTreeMap<_, _>, Error>>()?;
         let operation = self.operation(request, &names, &values)?;
         let mut receipt = Receipt::new(operation)?;
         self.attest(&mut receipt, request, progress)?;
@@ -124,21 +116,20 @@ impl<'a> Runner<'a> {
         inputs.chain(outputs.map(|(name, _)| name)).cloned().collect()
     }
 
-    fn inputs(&self, request: &Request) -> Result<BTreeMap<Name, Salted>, Error> {
+    fn inputs(&self, request: &Request) -> Result<Values, Error> {
         let known = |name: &Name| self.definition.inputs.iter().any(|input| input.name == *name);
         if let Some(name) = request.inputs.keys().find(|name| !known(name)) {
             let why = "the operation has no such input".to_owned();
             return Err(Error::Input { name: name.clone(), why });
         }
-        let mut values = BTreeMap::new();
+        let mut values = Values::new();
         for input in &self.definition.inputs {
             let bytes = request.inputs.get(&input.name).ok_or_else(|| Error::Input {
                 name: input.name.clone(),
                 why: "it is missing".to_owned(),
             })?;
             input.kind.check(bytes)?;
-            let (kind, bytes) = (input.kind.clone(), bytes.clone());
-            values.insert(input.name.clone(), Salted { kind, bytes, salt: random::salt()? });
+            values.insert(input.name.clone(), (input.kind.clone(), bytes.clone()));
         }
         Ok(values)
     }
@@ -167,7 +158,8 @@ impl<'a> Runner<'a> {
                 card: self.prepared.card_digest(&step.name),
             })
             .collect();
-        let table = (0u32..).zip(names).filter_map(|(at, name)| Some((at, name, values.get(name)?)));
+        let table =
+            (0u32..).zip(names).filter_map(|(at, name)| Some((at, name, values.get(name)?)));
         let entries = table.map(|(at, name, value)| {
             let algorithm = Operation::algorithm_of(&steps, at);
             let commitment = Commitment::to(algorithm, &value.kind, &value.salt, &value.bytes)?;
@@ -203,9 +195,10 @@ impl<'a> Runner<'a> {
         let digest = receipt.digest();
         let evidence = match request.attestation {
             Attestation::Document => {
-                let nonce = request.nonce.nonce().ok_or_else(|| Error::Usage {
-                    why: "--document needs --nonce".to_owned(),
-                })?;
+                let nonce = request
+                    .nonce
+                    .nonce()
+                    .ok_or_else(|| Error::Usage { why: "--document needs --nonce".to_owned() })?;
                 session::attest_operation(self.attester, &digest, nonce, &steps)?
             }
             Attestation::Session => {
@@ -240,7 +233,8 @@ impl<'a> Runner<'a> {
                 values.get(name).map(|value| (value.salt, value.kind.clone(), value.bytes.clone()))
             };
             let inputs: Vec<_> = step.inputs.iter().filter_map(salted).collect();
-            let outputs: Vec<_> = step.outputs.iter().filter_map(|(name, _)| salted(name)).collect();
+            let outputs: Vec<_> =
+                step.outputs.iter().filter_map(|(name, _)| salted(name)).collect();
             let digest = receipt.digest();
             let evidence = self.prepared.prove(step, index, &digest, &inputs, &outputs)?;
             receipt.attach(evidence);

@@ -23,7 +23,9 @@ fn cards_name_every_artefact_by_its_digest() {
         let stated: BTreeMap<&str, &str> = card
             .lines()
             .filter_map(|line| line.split_once("  "))
-            .filter(|(digest, _)| digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()))
+            .filter(|(digest, _)| {
+                digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit())
+            })
             .map(|(digest, path)| (path, digest))
             .collect();
         let files = artefacts(&model);
@@ -44,7 +46,8 @@ fn artefacts(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let extension =
+            path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         if path.is_dir() {
             files.extend(artefacts(&path));
         } else if !NOT_ARTEFACTS.contains(&extension) && !follows(&path) {

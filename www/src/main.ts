@@ -43,6 +43,9 @@ async function show(next: State): Promise<void> {
   section("warning", report ? warning(report) : []);
   byId("files", HTMLElement).replaceChildren(...slots(given, choose));
   body("trust", report ? trust(report) : []);
+  byId("trust-about", HTMLElement).textContent = report?.verdict === "refused"
+    ? "Nothing of this is enough: the receipt is refused. This is as far as the checks came."
+    : "What remains to be believed after every check.";
   body("values", report ? values(report) : []);
   body("checks", report ? [...checks(report), save(reportText(report))] : []);
   body("policy", state.is === "judged" ? await policy(state.report, state.words) : []);

@@ -220,4 +220,3 @@ pub(crate) fn slot(kind: &TensorType) -> (u32, i64) {
     let (low, _) = kind.dtype().range().expect("checked when lowered");
     (bits, low)
 }
-

@@ -286,8 +286,11 @@ impl<'a> Builder<'a> {
                 Ok(Value::Computed { node: id, shape: shape.clone() })
             }
             ("Reshape", [input, shape]) => shape::reshape(node, input, shape),
-            ("Add" | "Constant" | "Flatten" | "Gemm" | "Identity" | "MatMul" | "Relu"
-            | "Reshape", _) => Err(arity(node, "operands of its op")),
+            (
+                "Add" | "Constant" | "Flatten" | "Gemm" | "Identity" | "MatMul" | "Relu"
+                | "Reshape",
+                _,
+            ) => Err(arity(node, "operands of its op")),
             ("Conv" | "BatchNormalization" | "MaxPool" | "AveragePool", _) => Err(unsupported(
                 node,
                 &operands,

@@ -195,10 +195,7 @@ fn write_synced(path: &Path, key: &ProvingKey) -> io::Result<()> {
 }
 
 /// Gives the bytes of every point, in the file's order.
-fn each_point(
-    key: &ProvingKey,
-    give: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<()> {
+fn each_point(key: &ProvingKey, give: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let ark_groth16::ProvingKey {
         vk,
         beta_g1,
@@ -211,7 +208,8 @@ fn each_point(
     } = &key.ark;
     let ark_groth16::VerifyingKey { alpha_g1, beta_g2, gamma_g2, delta_g2, gamma_abc_g1 } = vk;
     let g1 = [alpha_g1, beta_g1, delta_g1].into_iter();
-    for point in g1.chain([gamma_abc_g1, a_query, b_g1_query, h_query, l_query].into_iter().flatten())
+    for point in
+        g1.chain([gamma_abc_g1, a_query, b_g1_query, h_query, l_query].into_iter().flatten())
     {
         give(&bytes_of(point)?)?;
     }
@@ -248,8 +246,9 @@ fn decode(header: &Header, counts: &Counts, body: &[u8]) -> Result<ProvingKey, E
     let beta_g2: G2Affine = point(&mut rest, "beta in G2")?;
     let gamma_g2 = point(&mut rest, "gamma in G2")?;
     let delta_g2 = point(&mut rest, "delta in G2")?;
-    let b_g2_query =
-        (0..counts.wires).map(|_| point(&mut rest, "a point of B in G2")).collect::<Result<_, _>>()?;
+    let b_g2_query = (0..counts.wires)
+        .map(|_| point(&mut rest, "a point of B in G2"))
+        .collect::<Result<_, _>>()?;
     let vk = ark_groth16::VerifyingKey { alpha_g1, beta_g2, gamma_g2, delta_g2, gamma_abc_g1 };
     let id = VerifyingKey::from_bytes(&VerifyingKey::encode(&vk), counts.inputs - 1)?.id();
     if id != header.id {

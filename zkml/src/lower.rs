@@ -174,9 +174,9 @@ impl Lowering<'_> {
     fn dense(&mut self, name: &str, input: usize, dense: &graph::Dense) -> Result<usize, Error> {
         let (height, width) = (dense.height, dense.width);
         let all = (0..height).flat_map(|row| (0..width).map(move |column| (row, column)));
-        let largest = all.clone().fold(0.0f64, |largest, (row, column)| {
-            largest.max(dense.weight(row, column).abs())
-        });
+        let largest = all
+            .clone()
+            .fold(0.0f64, |largest, (row, column)| largest.max(dense.weight(row, column).abs()));
         let (weight_bits, weight_scale) = self.decide.linear(name, largest)?;
         let refuse = |what: &str, expected: String, found: String| {
             Err(Error::ManifestMismatch { what: format!("{what} of {name}"), expected, found })
@@ -238,10 +238,8 @@ impl Lowering<'_> {
             bits = bits.max(shift_bits(name, *bound, shift)?);
         }
         let scale = site.scale + shift.cast_signed();
-        let after = before
-            .iter()
-            .map(|bound| bound.map(|value| requantize(value, relu, shift)))
-            .collect();
+        let after =
+            before.iter().map(|bound| bound.map(|value| requantize(value, relu, shift))).collect();
         let node = name.to_owned();
         self.manifest.layers.push(Layer::Requantize { node, relu, shift, bits, scale });
         self.push(name, Op::Requantize { input, relu, shift }, after, scale)
@@ -276,11 +274,8 @@ impl Lowering<'_> {
         })?;
         let dim = |dim: &usize| u32::try_from(*dim).unwrap_or(u32::MAX);
         let kind = TensorType::new(dtype, &port.shape.iter().map(dim).collect::<Vec<_>>(), scale)?;
-        let output = manifest::Output {
-            name: name.to_owned(),
-            kind: Type::Tensor(kind.clone()),
-            shift,
-        };
+        let output =
+            manifest::Output { name: name.to_owned(), kind: Type::Tensor(kind.clone()), shift };
         self.manifest.outputs.push(output);
         self.program.outputs.push(Output { kind, node, shift });
         Ok(())

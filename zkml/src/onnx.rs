@@ -5,7 +5,10 @@
 //! 150) and copies every weight. What is needed is eight messages; names and weights stay borrowed
 //! from the file, lists are counted while they are read. Tests write models with `prost`, so that two
 //! implementations must agree.
-#![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)
+)]
 
 #[cfg(test)]
 mod tests;
@@ -257,7 +260,8 @@ impl Reader {
                 _ => {}
             }
         }
-        let refuse = |why: &str| Error::ModelTensor { tensor: name.to_owned(), why: why.to_owned() };
+        let refuse =
+            |why: &str| Error::ModelTensor { tensor: name.to_owned(), why: why.to_owned() };
         if location != 0 {
             return Err(refuse("its data is in another file; save the model as one file"));
         }

@@ -21,10 +21,7 @@ pub fn prove(
 ) -> Result<[u8; PROOF_BYTES], Error> {
     let r1cs = compiled.r1cs();
     if key.circuit() != compiled.circuit() {
-        return Err(Error::KeyOtherCircuit {
-            expected: compiled.circuit(),
-            found: key.circuit(),
-        });
+        return Err(Error::KeyOtherCircuit { expected: compiled.circuit(), found: key.circuit() });
     }
     r1cs.check(&witness.wires)?;
     let (r, s) = (Fr::rand(rng), Fr::rand(rng));

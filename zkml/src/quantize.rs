@@ -46,13 +46,7 @@ impl InputType {
 impl Options<'_> {
     /// 8-bit weights, 12-bit activations, exact 32-bit outputs, no calibration.
     pub fn new(inputs: Vec<InputType>) -> Self {
-        Self {
-            inputs,
-            calibration: None,
-            weight_bits: 8,
-            activation_bits: 12,
-            output: Dtype::I32,
-        }
+        Self { inputs, calibration: None, weight_bits: 8, activation_bits: 12, output: Dtype::I32 }
     }
 }
 
@@ -133,7 +127,8 @@ impl Decide for Choose<'_> {
     /// The most bits that leave the largest activation its `activation_bits`.
     fn requantize(&mut self, site: &Site<'_>) -> Result<u32, Error> {
         let after = |value: i64| requantize(value, site.relu, 0);
-        let bound = after(site.bounds.high()).unsigned_abs().max(after(site.bounds.low()).unsigned_abs());
+        let bound =
+            after(site.bounds.high()).unsigned_abs().max(after(site.bounds.low()).unsigned_abs());
         let largest = match &self.seen {
             None => bound,
             Some(seen) => {

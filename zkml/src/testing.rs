@@ -211,7 +211,8 @@ pub(crate) fn network(sizes: &[usize], seed: u64) -> ModelProto {
     let mut state = seed;
     let mut number = || {
         // Knuth's MMIX generator; its high bits are good enough for weights.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1u32 << 23) as f32 - 1.0
     };
     let (mut nodes, mut tensors, mut from) = (vec![], vec![], "x".to_owned());

@@ -14,7 +14,10 @@ pub(super) fn from(receipt: &Path, output: Option<&Path>) -> Result<Outcome, Err
     match output {
         Some(path) => {
             write(path, text.as_bytes())?;
-            eprintln!("{}: learned, unreviewed. Read it, then remove \"unreviewed\".", path.display());
+            eprintln!(
+                "{}: learned, unreviewed. Read it, then remove \"unreviewed\".",
+                path.display()
+            );
         }
         None => print!("{text}"),
     }

@@ -28,12 +28,26 @@ pub(super) fn verdict(report: &Report) {
             let failed = report.checks.iter().find(|check| check.status == Status::Fail);
             if let Some(check) = failed {
                 let subject = check.subject.as_deref().map(|of| format!(" of {of}"));
-                println!("  {}{}: {} (FORMAT.md §{})", check.id, subject.unwrap_or_default(), check.says, check.section);
+                println!(
+                    "  {}{}: {} (FORMAT.md §{})",
+                    check.id,
+                    subject.unwrap_or_default(),
+                    check.says,
+                    check.section
+                );
             }
             if let Some(hint) = hints::of(code) {
                 println!("  hint: {hint}");
             }
         }
+    }
+}
+
+/// Why something was refused, its section, and a hint where there is one.
+pub(super) fn refusal(says: &str, section: &str, code: &str) {
+    println!("  {says} (FORMAT.md §{section})");
+    if let Some(hint) = hints::of(code) {
+        println!("  hint: {hint}");
     }
 }
 
@@ -48,7 +62,10 @@ pub(super) fn report(report: &Report) {
             Status::Skip => "skip",
         };
         let subject = check.subject.as_deref().unwrap_or("-");
-        println!("  {status}  {:<16} {subject:<18.18} §{:<5} {}", check.id, check.section, check.says);
+        println!(
+            "  {status}  {:<16} {subject:<18.18} §{:<5} {}",
+            check.id, check.section, check.says
+        );
         if let Some(code) = check.code {
             println!("        code {code}");
         }

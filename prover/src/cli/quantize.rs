@@ -3,7 +3,7 @@
 use assay_verifier::value::{Dtype, TensorType};
 use assay_zkml::{InputType, Options, compile, quantize};
 
-use super::{Outcome, QuantizeArgs, read, write};
+use super::{Outcome, args::QuantizeArgs, read, write};
 use crate::error::Error;
 
 /// Writes the manifest, and says what proving will take.

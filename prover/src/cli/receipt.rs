@@ -11,7 +11,7 @@ use assay_verifier::{
     report::{Report, Verdict},
 };
 
-use super::{Outcome, VerifyArgs, print, read};
+use super::{Outcome, args::VerifyArgs, print, read};
 use crate::{error::Error, input};
 
 /// Accepts or refuses: one line, the results, and what remains on trust.
@@ -53,10 +53,9 @@ pub(super) fn inspect(file: &Path) -> Result<Outcome, Error> {
 fn report(args: &VerifyArgs) -> Result<Report, Error> {
     let receipt = read(&args.receipt)?;
     let policy = Policy::from_json(&read(&args.policy)?)?;
-    let clock = match (args.archived, args.now_ms) {
-        (true, _) => Clock::Archived,
-        (false, Some(now)) => Clock::Live(millis(now)?),
-        (false, None) => Clock::Live(now()?),
+    let clock = match args.archived {
+        true => Clock::Archived,
+        false => Clock::Live(clock(args.now_ms)?),
     };
     let mut values = CallerValues::new();
     for given in &args.values {
@@ -82,6 +81,11 @@ fn outcome(report: &Report) -> Outcome {
 
 fn millis(now: u64) -> Result<UnixMillis, Error> {
     UnixMillis::new(now).map_err(|error| Error::Usage { why: format!("--now-ms: {error}") })
+}
+
+/// The time that was given, or the system's.
+pub(super) fn clock(given: Option<u64>) -> Result<UnixMillis, Error> {
+    given.map_or_else(now, millis)
 }
 
 /// The system's clock.

@@ -8,11 +8,10 @@ use assay_verifier::{
     receipt::Receipt,
 };
 
-use super::{Outcome, RunArgs, read, receipt, write};
+use super::{Outcome, Start, args::RunArgs, read, receipt, write};
 use crate::{
     attester,
     definition::Definition,
-    engine::Engine,
     error::Error,
     input,
     keys::KeyStore,
@@ -21,7 +20,7 @@ use crate::{
 };
 
 /// Runs an operation once and writes its receipt.
-pub(super) fn run(args: &RunArgs) -> Result<Outcome, Error> {
+pub(super) fn run(args: &RunArgs, start: Start<'_>) -> Result<Outcome, Error> {
     let definition = Definition::read(&args.operation)?;
     let request = Request {
         inputs: inputs(&definition, &args.inputs)?,
@@ -32,15 +31,21 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Error> {
     let configuration = *Sha256Digest::of(&read(&args.operation)?).as_bytes();
     let attester = attester::open(&state.join("attester"), Some(configuration))?;
     let keys = KeyStore::new(state.join("keys"));
-    let engine = Engine::start()?;
+    let engine = start()?;
     let mut progress = Progress::Terminal;
     eprintln!("attester     {}", attester.describe());
-    let mut runner = Runner::prepare(definition, &engine, attester.as_ref(), &keys, &mut progress)?;
+    let mut runner =
+        Runner::prepare(definition, engine.as_ref(), attester.as_ref(), &keys, &mut progress)?;
     let receipt = runner.run(&request, receipt::now, &mut progress)?;
     let bytes = receipt.to_bytes();
     write(&args.output, &bytes)?;
     results(&receipt);
-    println!("receipt: {} ({} bytes, operation {})", args.output.display(), bytes.len(), receipt.digest());
+    println!(
+        "receipt: {} ({} bytes, operation {})",
+        args.output.display(),
+        bytes.len(),
+        receipt.digest()
+    );
     Ok(Outcome::Accepted)
 }
 

@@ -16,29 +16,15 @@ use assay_zkml::{Compiled, OsRng, compile, prove};
 use super::Progress;
 use crate::{
     definition::{Definition, Function, Model, Step},
+    engine::{TeeEngine, Tensor},
     error::Error,
-    keys::{Keys, KeyStore},
+    keys::{KeyStore, Keys},
     quantize::quantize,
 };
 
-/// What executes TorchScript models: libtorch, on its own thread.
-pub trait TeeEngine {
-    /// Runs a model on tensors of these shapes, row-major; gives its output tensors likewise.
-    fn run(&self, model: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, String>;
-}
-
-/// A tensor as it travels to libtorch's thread and back.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
-    /// Dimensions, outermost first.
-    pub shape: Vec<u32>,
-    /// Elements, row-major.
-    pub reals: Vec<f32>,
-}
-
 /// The models of an operation that are integer programs, compiled, with the keys of those that are
 /// to be proved.
-pub(super) struct Prepared {
+pub struct Prepared {
     programs: BTreeMap<Name, Program>,
 }
 
@@ -50,10 +36,14 @@ struct Program {
 /// A value that a proof is about.
 pub(super) type Witnessed = (Salt, Type, Vec<u8>);
 
+/// Values by name, each with its type and bytes.
+pub type Values = BTreeMap<Name, (Type, Vec<u8>)>;
+
 impl Prepared {
-    pub(super) fn new(
+    /// Compiles the models; with `keys`, also makes or reads those of the steps to be proved.
+    pub fn new(
         definition: &Definition,
-        keys: &KeyStore,
+        keys: Option<&KeyStore>,
         progress: &mut Progress,
     ) -> Result<Self, Error> {
         let mut programs = BTreeMap::new();
@@ -66,13 +56,38 @@ impl Prepared {
             let started = progress.begin(&step.name, "compiling");
             let compiled = compile(bytes, manifest.as_deref().unwrap_or_default())?;
             progress.end(started);
-            let keys = match step.methods.contains(Method::Zk) {
-                true => Some(keys.open(&step.name, *digest, &compiled, progress)?),
-                false => None,
+            let keys = match keys.filter(|_| step.methods.contains(Method::Zk)) {
+                Some(keys) => Some(keys.open(&step.name, *digest, &compiled, progress)?),
+                None => None,
             };
             programs.insert(step.name.clone(), Program { compiled, keys });
         }
         Ok(Self { programs })
+    }
+
+    /// Executes all steps on the values of the operation's inputs; gives all values.
+    pub fn run(
+        &self,
+        definition: &Definition,
+        mut values: Values,
+        engine: &dyn TeeEngine,
+        progress: &mut Progress,
+    ) -> Result<Values, Error> {
+        for step in &definition.steps {
+            let started = progress.begin(&step.name, "executing");
+            let inputs: Vec<_> = step
+                .inputs
+                .iter()
+                .filter_map(|name| values.get(name))
+                .map(|(kind, bytes)| (kind, bytes.as_slice()))
+                .collect();
+            let outputs = self.execute(step, &inputs, engine)?;
+            for ((name, kind), bytes) in step.outputs.iter().zip(outputs) {
+                values.insert(name.clone(), (kind.clone(), bytes));
+            }
+            progress.end(started);
+        }
+        Ok(values)
     }
 
     /// The card of a step that is to be proved, as its bytes.
@@ -86,16 +101,14 @@ impl Prepared {
     }
 
     /// Executes a step on values of these types; gives the bytes of its outputs.
-    pub(super) fn execute(
+    fn execute(
         &self,
         step: &Step,
         inputs: &[(&Type, &[u8])],
         engine: &dyn TeeEngine,
     ) -> Result<Vec<Vec<u8>>, Error> {
         match &step.function {
-            Function::Glue(name) => {
-                Ok(vec![Glue::named(name)?.run(&Settings::new(), inputs)?])
-            }
+            Function::Glue(name) => Ok(vec![Glue::named(name)?.run(&Settings::new(), inputs)?]),
             Function::Model(model) if model.kind == ModelKind::TorchScript => {
                 torch(step, model, inputs, engine)
             }
@@ -180,7 +193,7 @@ fn torch(
         let reals = reals(tensor, bytes).map_err(&wrong)?;
         tensors.push(Tensor { shape: tensor.shape().to_vec(), reals });
     }
-    let outputs = engine.run(model, &tensors).map_err(&wrong)?;
+    let outputs = engine.run(model, &tensors).map_err(|error| wrong(error.to_string()))?;
     if outputs.len() != step.outputs.len() {
         let (expected, found) = (step.outputs.len(), outputs.len());
         return Err(wrong(format!("expected {expected} outputs, the model gives {found}")));

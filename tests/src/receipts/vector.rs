@@ -37,3 +37,21 @@ impl Vector {
         [head.as_bytes(), &self.receipt].concat()
     }
 }
+
+/// Name of the folder of vectors, below the repository's root.
+pub const FOLDER: &str = "tests/vectors";
+
+/// The files of all vectors, policies included, by name. Vectors with one policy share its file.
+pub fn files(vectors: &[Vector]) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut policies: BTreeMap<&str, String> = BTreeMap::new();
+    for vector in vectors {
+        let policy = policies.entry(&vector.policy).or_insert_with(|| match vector.name {
+            "accepted" => "policy.json".to_owned(),
+            name => format!("{name}.policy.json"),
+        });
+        files.insert(format!("{}.txt", vector.name), vector.to_file(policy));
+        files.insert(policy.clone(), vector.policy.clone().into_bytes());
+    }
+    files
+}

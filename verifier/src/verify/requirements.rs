@@ -29,8 +29,8 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
     for (at, planned) in plan.steps.iter().enumerate() {
         // Another plan was refused before; a step of another name is not this one.
         let step = exam.report.steps.get(at).filter(|step| step.name == planned.name);
-        let (held, promised) = match step {
-            Some(step) => (step.held.clone(), step.promised.clone()),
+        let (held, pending) = match step {
+            Some(step) => (step.held.clone(), step.pending.clone()),
             None => Default::default(),
         };
         if planned.accept_operators_word {
@@ -47,21 +47,21 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
         let outcome = if satisfied {
             Ok(())
         } else {
-            refusal(planned.name.clone(), &planned.evidence, &held, &promised)
+            refusal(planned.name.clone(), &planned.evidence, &held, &pending)
         };
         let says = format!("{held} holds");
         exam.check_of("requirement", &planned.name, "9.5", outcome, &says);
     }
 }
 
-/// Pending, where an alternative lacks nothing but evidence that is promised.
+/// Pending, where an alternative lacks nothing but evidence that is promised and not attached.
 fn refusal(
     step: crate::ids::Name,
     evidence: &[Methods],
     held: &Methods,
-    promised: &Methods,
+    pending: &Methods,
 ) -> Result<(), Error> {
-    let awaited = evidence.iter().map(|set| set.without(held)).find(|lacks| lacks.within(promised));
+    let awaited = evidence.iter().map(|set| set.without(held)).find(|lacks| lacks.within(pending));
     match awaited {
         Some(pending) => Err(Error::EvidencePending { step, pending }),
         None => {

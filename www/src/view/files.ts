@@ -9,14 +9,14 @@ import { mark } from "./icons.js";
 export function slots(given: Given, choose: (slot: Slot, file: File) => void): readonly Node[] {
   const names = wantedValues(given);
   return [
-    one({ for: "receipt" }, "Receipt", "a .cbor file", given.receipt, ".cbor", choose),
+    one({ for: "receipt" }, "Receipt", "a .cbor file", given.receipt, ".cbor", choose, given.flip !== null),
     one({ for: "policy" }, "Policy", "a .json file", given.policy, ".json,application/json", choose),
     ...names.map((name) =>
       one({ for: "value", name }, `What you sent: ${name}`, "a picture, JSON or bytes", given.values.get(name) ?? null, "", choose)),
   ];
 }
 
-function one(slot: Slot, title: string, hint: string, file: Chosen | null, accept: string, choose: (slot: Slot, file: File) => void) {
+function one(slot: Slot, title: string, hint: string, file: Chosen | null, accept: string, choose: (slot: Slot, file: File) => void, changed = false) {
   const key = slot.for === "value" ? `value-${slot.name}` : slot.for;
   const input = el("input", { type: "file", id: `file-${key}`, accept });
   input.addEventListener("change", () => {
@@ -28,7 +28,7 @@ function one(slot: Slot, title: string, hint: string, file: Chosen | null, accep
     mark(file === null ? "none" : "pass", 20),
     el("span", { class: "slot-words" },
       el("strong", {}, title),
-      el("span", { class: "muted" }, file === null ? `Choose or drop ${hint}` : `${file.name}, ${size(file.bytes.length)}`)));
+      el("span", { class: "muted" }, file === null ? `Choose or drop ${hint}` : `${file.name}, ${size(file.bytes.length)}${changed ? ", one changed" : ""}`)));
 }
 
 function size(bytes: number): string {

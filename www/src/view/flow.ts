@@ -9,7 +9,7 @@ import type { Method, Report, Step, Type, Value, View } from "assay-verifier";
 import { el, svg } from "../dom.js";
 import { type Sign, strokes } from "./icons.js";
 import { cells, isPicture } from "./image.js";
-import { typeWords } from "./values.js";
+import { typeWords } from "./words.js";
 
 export function flow(report: Report, view: View, width: number): readonly Node[] {
   const graph = layers(report, view);
@@ -94,8 +94,8 @@ function failed(report: Report, ids: readonly string[], subject: string): boolea
     check.status === "fail" && ids.includes(check.id) && (check.subject ?? "").split(", ").includes(subject));
 }
 
-const VALUE_WIDTH = 118;
-const STEP_WIDTH = 164;
+const VALUE_WIDTH = 110;
+const STEP_WIDTH = 152;
 const TALL = 156;
 
 function across(graph: readonly (readonly Node_[])[], width: number): Placed | null {
@@ -175,7 +175,7 @@ function tallValue(node: ValueNode, at: Box): readonly SVGElement[] {
   return [
     svg("g", { transform: `translate(${middle - 28} 14)` }, ...face(node, 56)),
     line(92, "name", node.name, 14),
-    line(109, "kind", typeWords(node.type), 10.5),
+    line(109, "kind", typeWords(node.type).split(" · ")[0] ?? "", 10.5),
     line(130, "hash", shortCommitment(node.commitment), 10.5, true),
     line(144, "kind", algorithm(node.commitment), 9.5),
   ];
@@ -204,7 +204,7 @@ function tallStep(node: StepNode, at: Box): readonly SVGElement[] {
 
 function flatStep(node: StepNode, at: Box): readonly SVGElement[] {
   const chips = chipsOf(node);
-  const wide = 112;
+  const wide = 124;
   const first = (at.height - chips.length * 28 + 4) / 2;
   const room = at.width - wide - 36;
   return [
@@ -238,8 +238,8 @@ function chipAt(chip: Chip, x: number, y: number, width: number): SVGElement {
   return svg("g", { class: "chip", "data-state": chip.state, transform: `translate(${x} ${y})` },
     svg("rect", { width, height: 24, rx: 12 }),
     svg("g", { class: "sign", transform: "translate(8 4) scale(0.667)" }, ...strokes(chip.sign)),
-    words_(chip.words, { x: 30, y: 16, class: "method" }, 12, width - 36),
-    chip.state === "pass" && svg("g", { class: "sign", transform: `translate(${width - 22} 5) scale(0.583)` }, ...strokes("pass")));
+    words_(chip.words, { x: 28, y: 16, class: "method" }, 11.5, width - 34),
+    chip.state === "pass" && svg("g", { class: "sign", transform: `translate(${width - 20} 5) scale(0.583)` }, ...strokes("pass")));
 }
 
 /** What a value looks like: a picture, a number, or a lock. */

@@ -5,7 +5,7 @@ import { el, hash } from "../dom.js";
 import type { PolicyWords } from "../policy.js";
 import { mark } from "./icons.js";
 import { broken } from "./trust.js";
-import { clock } from "./verdict.js";
+import { clock } from "./words.js";
 
 export async function policy(report: Report, words: PolicyWords | null): Promise<readonly Node[]> {
   const roots = await Promise.all((words?.images ?? []).map(async (image) => {

@@ -1,8 +1,9 @@
 /** The trust bill, step by step. */
 
 import type { Report } from "assay-verifier";
-import { el } from "../dom.js";
+import { el, hash } from "../dom.js";
 import { mark } from "./icons.js";
+import { moment } from "./words.js";
 
 export function trust(report: Report): readonly Node[] {
   if (report.trust.length === 0) return [el("p", {}, "Nothing could be established: the receipt cannot be read.")];
@@ -23,8 +24,11 @@ function loud(text: string): boolean {
   return ["not AWS", "single-party", "the operator's word", "may be a debug enclave"].some((word) => text.includes(word));
 }
 
-/** Long hashes in short form. */
+/** Long hashes in short form, and times as people write them; the whole is in the title. */
 export function broken(text: string): readonly (Node | string)[] {
-  return text.split(/([0-9a-f]{64,96})/).map((part) =>
-    /^[0-9a-f]{64,96}$/.test(part) ? el("code", { class: "hash", title: part }, `${part.slice(0, 8)}…${part.slice(-8)}`) : part);
+  return text.split(/([0-9a-f]{64,96}|[0-9]{13} ms)/).map((part) => {
+    if (/^[0-9a-f]{64,96}$/.test(part)) return hash(part);
+    const time = /^([0-9]{13}) ms$/.exec(part);
+    return time ? el("time", { title: part }, moment(Number(time[1]))) : part;
+  });
 }

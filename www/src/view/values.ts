@@ -1,8 +1,9 @@
 /** The disclosed values. */
 
-import type { Report, Type, Value } from "assay-verifier";
+import type { Report, Value } from "assay-verifier";
 import { el, hash } from "../dom.js";
 import { isPicture, picture } from "./image.js";
+import { typeWords } from "./words.js";
 
 export function values(report: Report): readonly Node[] {
   if (report.values.length === 0) return [el("p", { class: "muted" }, "None.")];
@@ -40,10 +41,4 @@ function bars(name: string, integers: readonly number[]): HTMLElement {
     list.append(bar);
   }
   return list;
-}
-
-export function typeWords(type: Type): string {
-  if ("media" in type) return type.media;
-  const scale = type.scale === 0 ? "" : ` · 2^${type.scale}`;
-  return `${type.dtype} ${type.shape.join("×")}${scale}`;
 }

@@ -6,6 +6,8 @@ import { HINTS, SAYS } from "../says.js";
 import type { State } from "../state.js";
 import { mark } from "./icons.js";
 import { isPicture, picture } from "./image.js";
+import { broken } from "./trust.js";
+import { clock } from "./words.js";
 
 /** What stands in the verdict's place; empty where there is nothing to say yet. */
 export function verdict(state: State, archive: () => void): readonly Node[] {
@@ -55,7 +57,7 @@ function refused(report: Report, reason: RejectCode, archive: () => void): reado
   return head("refused", "Refused", [
     el("p", { class: "sentence" }, SAYS[reason]),
     el("p", { class: "detail" },
-      code(reason), " ", first?.subject !== undefined ? `${first.subject}: ` : "", first?.says ?? "",
+      code(reason), " ", first?.subject !== undefined ? `${first.subject}: ` : "", ...broken(first?.says ?? ""),
       first ? ` (FORMAT.md §${first.section})` : "", others > 0 && `; ${others} more ${others === 1 ? "check fails" : "checks fail"} below`),
     hint && el("p", { class: "detail" }, hint),
     button && el("p", {}, button),
@@ -85,17 +87,6 @@ function big(value: Value): Node {
   if (integers?.length === 1) return el("span", { class: "figure" }, String(integers[0]));
   if (integers && integers.length <= 16) return el("span", { class: "numbers" }, integers.join(", "));
   return hash(value.sha256);
-}
-
-export function clock(report: Report): string {
-  if (report.mode.clock === "archived") return "archived: as of the attestation's own time";
-  return `as of ${moment(report.mode.now_ms)}`;
-}
-
-/** A time for people, in UTC: everyone sees the same. */
-export function moment(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? `${ms} ms` : `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 function code(reason: string): HTMLElement {

@@ -7,7 +7,8 @@ import { mark } from "./icons.js";
 export function warning(report: Report): readonly Node[] {
   const roots = report.loosened.filter((word) => word.includes("accept_root_other_than_aws"));
   if (roots.length === 0) return [];
-  const development = report.trust.some((line) => line.assumption.includes("development attester"));
+  const said = [...roots, ...report.trust.map((line) => line.assumption)];
+  const development = said.some((text) => text.includes("development attester"));
   return [
     mark("warning", 28),
     el("div", {},

@@ -15,7 +15,9 @@ use super::*;
 use crate::{
     Compiled, InputType, Options, Witness,
     program::{Node, requantize as requantized},
-    testing::{compile_with, int64s, model, network, node, options, raw_floats, salt, small, tensor},
+    testing::{
+        compile_with, int64s, model, network, node, options, raw_floats, salt, small, tensor,
+    },
     witness::fill,
 };
 
@@ -39,8 +41,7 @@ fn only_breaks(kind: Kind, r1cs: &R1cs, wires: &[Fr]) {
 
 fn honest(compiled: &Compiled, input: &[i64]) -> Witness {
     let salts: Vec<Salt> = (100..).take(compiled.program().outputs.len()).map(salt).collect();
-    let witness =
-        compiled.witness(Fr::from(7u64), &[(salt(1), input.to_vec())], &salts).unwrap();
+    let witness = compiled.witness(Fr::from(7u64), &[(salt(1), input.to_vec())], &salts).unwrap();
     compiled.r1cs().check(&witness.wires).unwrap();
     witness
 }
@@ -182,7 +183,8 @@ fn section(compiled: &Compiled) -> usize {
     let input = &compiled.program().inputs[0];
     let each = 1 + slot(&input.kind).0 + range_checks(input).map(|(bits, _)| bits).sum::<u32>();
     let mut sponge = vec![];
-    let packed = input.kind.elements().div_ceil(core_poseidon::slots_per_element(slot(&input.kind).0));
+    let packed =
+        input.kind.elements().div_ceil(core_poseidon::slots_per_element(slot(&input.kind).0));
     assign_sponge(&mut sponge, Fr::from(1u64), &vec![Fr::from(3u64); packed + 1]);
     1 + each as usize * input.kind.elements() + sponge.len()
 }
@@ -304,8 +306,10 @@ fn the_context_row_is_needed() {
 #[test]
 fn every_kind_of_row_occurs_in_the_circuits_under_test() {
     let kinds = |compiled: &Compiled| compiled.r1cs().kinds().iter().copied().collect();
-    let seen: BTreeSet<Kind> =
-        [small(), crooked()].iter().flat_map(|compiled| -> BTreeSet<Kind> { kinds(compiled) }).collect();
+    let seen: BTreeSet<Kind> = [small(), crooked()]
+        .iter()
+        .flat_map(|compiled| -> BTreeSet<Kind> { kinds(compiled) })
+        .collect();
     assert_eq!(seen.len(), 9, "{seen:?}");
 }
 
@@ -313,7 +317,9 @@ fn every_kind_of_row_occurs_in_the_circuits_under_test() {
 /// In range exactly one satisfies, with the program's result; out of range none.
 #[test]
 fn a_shift_has_one_witness_in_range_and_none_outside() {
-    for (bits, shift, relu) in [(5, 0, true), (5, 2, true), (6, 3, true), (6, 4, false), (5, 0, false)] {
+    for (bits, shift, relu) in
+        [(5, 0, true), (5, 2, true), (6, 3, true), (6, 4, false), (5, 0, false)]
+    {
         let mut builder = Builder::new(0);
         let sum = builder.wire();
         let result = requantize(&mut builder, &Lc::wire(sum), bits, relu, shift).unwrap();
@@ -472,12 +478,12 @@ proptest! {
     #[test]
     fn the_circuit_is_the_program((compiled, input) in cases(), pick in any::<prop::sample::Index>()) {
         let witness = honest(&compiled, &input);
-        prop_assert_eq!(witness.outputs(), compiled.run(&[input.clone()]).unwrap());
+        prop_assert_eq!(witness.outputs(), compiled.run(std::slice::from_ref(&input)).unwrap());
         prop_assert_eq!(witness.wires.len(), compiled.r1cs().wires());
         // A lie at any place of the computation is found.
         let program = compiled.program();
         let at = 1 + pick.index(program.nodes.len() - 1);
-        let truth = program.trace(&[input.clone()]).unwrap()[at][0];
+        let truth = program.trace(std::slice::from_ref(&input)).unwrap()[at][0];
         let bound = program.nodes[at].bounds[0];
         for result in [bound.low(), bound.high(), truth - 1, truth + 1] {
             if result != truth && bound.contains(result) {

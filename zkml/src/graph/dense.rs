@@ -49,12 +49,7 @@ impl Builder<'_> {
     }
 
     /// A B, where A is computed, with any number of leading dimensions, and B is a constant matrix.
-    pub(super) fn matmul(
-        &mut self,
-        node: &Node<'_>,
-        a: &Value,
-        b: &Value,
-    ) -> Result<Value, Error> {
+    pub(super) fn matmul(&mut self, node: &Node<'_>, a: &Value, b: &Value) -> Result<Value, Error> {
         let operands = [a.clone(), b.clone()];
         let Value::Computed { node: input, shape } = a else {
             return Err(unsupported(node, &operands, "use Gemm with the constant as operand B"));

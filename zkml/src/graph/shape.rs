@@ -1,5 +1,7 @@
 //! Ops that move no number: they rename a value, give it another shape, or state a constant.
 
+use core::slice::from_ref;
+
 use super::{Value, elements, int, misset, misshapen, unsupported};
 use crate::{
     Error,
@@ -46,7 +48,7 @@ pub(super) fn reshape(node: &Node<'_>, input: &Value, shape: &Value) -> Result<V
     let Value::Constant { data, .. } = shape else { return Err(refuse()) };
     let Data::I64(wanted) = &**data else { return Err(refuse()) };
     let copy_zeros = int(node, "allowzero", 0)? == 0;
-    let refuse = || misshapen(node, &[input.clone()], format!("as many elements as {wanted:?}"));
+    let refuse = || misshapen(node, from_ref(input), format!("as many elements as {wanted:?}"));
     let mut dims = Vec::with_capacity(wanted.len());
     let mut open = None;
     for (at, dim) in wanted.iter().enumerate() {
@@ -78,7 +80,7 @@ fn reshaped(node: &Node<'_>, input: &Value, shape: Vec<usize>) -> Result<Value, 
     match input {
         Value::Computed { node: id, .. } => Ok(Value::Computed { node: *id, shape }),
         Value::Constant { .. } => {
-            Err(unsupported(node, &[input.clone()], "store the constant in its final shape"))
+            Err(unsupported(node, from_ref(input), "store the constant in its final shape"))
         }
     }
 }

@@ -33,18 +33,22 @@ fn gemm_follows_the_standard() {
     let x = [1.0, 10.0, 100.0];
     assert_eq!(run(&[1, 3], vec![transposed], vec![w()], &x), [321.0, 654.0]);
     // alpha A B + beta C, with C repeated.
-    let scaled = with_float(
-        with_float(node("Gemm", &["x", "w", "c"], "y"), "alpha", 0.5),
-        "beta",
-        2.0,
-    );
-    for c in [floats("c", &[3], &[1.0, 1.0, 1.0]), floats("c", &[], &[1.0]), floats("c", &[1, 1], &[1.0])] {
+    let scaled =
+        with_float(with_float(node("Gemm", &["x", "w", "c"], "y"), "alpha", 0.5), "beta", 2.0);
+    for c in [
+        floats("c", &[3], &[1.0, 1.0, 1.0]),
+        floats("c", &[], &[1.0]),
+        floats("c", &[1, 1], &[1.0]),
+    ] {
         let y = run(&[1, 2], vec![scaled.clone()], vec![w(), c], &[2.0, 20.0]);
         assert_eq!(y, [43.0, 54.0, 65.0]);
     }
     // A single column, transposed, is a row.
     let column = with_int(gemm, "transA", 1);
-    let nodes = vec![node("Reshape", &["x", "s"], "r"), NodeProto { input: vec!["r".into(), "w".into()], ..column }];
+    let nodes = vec![
+        node("Reshape", &["x", "s"], "r"),
+        NodeProto { input: vec!["r".into(), "w".into()], ..column },
+    ];
     let s = int64s("s", &[2], &[2, 1]);
     assert_eq!(run(&[1, 2], nodes, vec![w(), s], &[1.0, 10.0]), [41.0, 52.0, 63.0]);
 }
@@ -166,10 +170,7 @@ fn a_short_file_cannot_ask_for_much_memory() {
     // [2^20, 1] × [1, 2^20]: forty bytes of nodes, 2^40 results.
     let nodes = vec![node("Reshape", &["x", "s"], "r"), node("MatMul", &["r", "w"], "y")];
     let side = 1i64 << 20;
-    let tensors = vec![
-        int64s("s", &[2], &[-1, 1]),
-        floats("w", &[1, side], &vec![1.0; 1 << 20]),
-    ];
+    let tensors = vec![int64s("s", &[2], &[-1, 1]), floats("w", &[1, side], &vec![1.0; 1 << 20])];
     let error = refusal(&[1, side], nodes, tensors);
     assert!(matches!(error, Error::ModelTooLarge { what: "weights and values", .. }), "{error}");
 }

@@ -21,8 +21,10 @@ fn refused(model: &ModelProto) -> Error {
 
 #[test]
 fn what_prost_writes_is_read() {
-    let mut gemm = with_float(with_int(node("Gemm", &["x", "w", "b"], "y"), "transB", 1), "alpha", 0.5);
-    let ints = AttributeProto { name: "axes".into(), ints: vec![-1, 0, 3], kind: 7, ..Default::default() };
+    let mut gemm =
+        with_float(with_int(node("Gemm", &["x", "w", "b"], "y"), "transB", 1), "alpha", 0.5);
+    let ints =
+        AttributeProto { name: "axes".into(), ints: vec![-1, 0, 3], kind: 7, ..Default::default() };
     gemm.attribute.push(ints);
     let t = Some(int64s("t", &[2], &[-1, 8]));
     gemm.attribute.push(AttributeProto { name: "value".into(), t, kind: 4, ..Default::default() });
@@ -36,7 +38,9 @@ fn what_prost_writes_is_read() {
     assert_eq!((node.op, node.name, &node.inputs[..]), ("Gemm", "Gemm_y", &["x", "w", "b"][..]));
     assert!(matches!(node.attribute("transB"), Some(AttributeValue::Int(1))));
     assert!(matches!(node.attribute("alpha"), Some(AttributeValue::Float(0.5))));
-    assert!(matches!(node.attribute("axes"), Some(AttributeValue::Ints(ints)) if ints == &[-1, 0, 3]));
+    assert!(
+        matches!(node.attribute("axes"), Some(AttributeValue::Ints(ints)) if ints == &[-1, 0, 3])
+    );
     let Some(AttributeValue::Tensor(tensor)) = node.attribute("value") else { panic!() };
     assert_eq!((&tensor.dims[..], &tensor.data), (&[2][..], &Data::I64(vec![-1, 8])));
     let weights = &model.initializers[0];

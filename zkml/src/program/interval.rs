@@ -41,10 +41,8 @@ impl Interval {
 
     /// Smallest and largest product with `factor`.
     pub(super) fn times(self, factor: i64) -> (i128, i128) {
-        let (a, b) = (
-            i128::from(self.low) * i128::from(factor),
-            i128::from(self.high) * i128::from(factor),
-        );
+        let (a, b) =
+            (i128::from(self.low) * i128::from(factor), i128::from(self.high) * i128::from(factor));
         (a.min(b), a.max(b))
     }
 

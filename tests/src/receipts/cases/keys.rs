@@ -55,15 +55,6 @@ pub(super) const ROWS: &[Row] = &[
         case.fixture.card.inputs = vec![Type::Tensor(other)];
         pin(case);
     }),
-    ("card_with_trailing_bytes", "cbor-trailing", "a pinned card that goes on", |case| {
-        let mut card = case.fixture.card.to_bytes();
-        card.push(0);
-        let digest = Card::digest(&card);
-        case.policy["plan"]["steps"][1]["card"] = digest.to_string().into();
-        case.bytes = Some(with_cards(case, &[card]));
-        // The operation names the card as it was: the longer one is referred to by none, and is
-        // not even read as a card.
-    }),
     ("key_of_another_circuit", "proof-invalid", "a pinned card with another key", |case| {
         let other = crate::trapdoor::Trapdoor::new(3, 2);
         case.fixture.card.key = other.key_bytes();

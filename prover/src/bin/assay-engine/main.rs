@@ -1,0 +1,13 @@
+//! `assay-engine`: the same commands, with libtorch in reach. Only this program is linked with it.
+
+mod libtorch;
+
+use std::process::ExitCode;
+
+use libtorch::Libtorch;
+
+fn main() -> ExitCode {
+    assay_prover::cli::engine_main(std::env::args_os().collect(), &|| {
+        Ok(Box::new(Libtorch::start()?))
+    })
+}

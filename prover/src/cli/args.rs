@@ -1,0 +1,184 @@
+//! The arguments of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Receipts for AI: which model ran, on what, under which proof, and what is still taken on trust.
+#[derive(Debug, Parser)]
+#[command(name = "assay", version, about, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Look at attestation documents by themselves.
+    #[command(subcommand)]
+    Attestation(AttestationCommand),
+    /// Hold this verifier against files of cases.
+    #[command(subcommand)]
+    Conformance(ConformanceCommand),
+    /// Measure how often an operation is right, in floating point and as it is proved.
+    Eval(EvalArgs),
+    /// Print every check of a receipt and the trust bill, whatever they say.
+    Explain(VerifyArgs),
+    /// Print what a receipt says, decoded and not verified.
+    Inspect {
+        /// The receipt.
+        file: PathBuf,
+    },
+    /// Make policies.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Choose the quantization of an ONNX model, for a step that is to be proved.
+    Quantize(QuantizeArgs),
+    /// Run an operation and write its receipt.
+    Run(RunArgs),
+    /// Accept or refuse a receipt under a policy.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Learn a policy from a receipt. It is marked unreviewed: read it, then remove that line.
+    From {
+        /// The receipt.
+        receipt: PathBuf,
+        /// Where to write the policy; standard output by default.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AttestationCommand {
+    /// Print what a document says, decoded and not verified.
+    Inspect {
+        /// The document.
+        document: PathBuf,
+    },
+    /// Accept or refuse a document under a policy (FORMAT.md §8).
+    Verify(AttestationVerifyArgs),
+}
+
+/// What `attestation verify` takes.
+#[derive(Debug, Args)]
+pub(super) struct AttestationVerifyArgs {
+    /// The document.
+    pub(super) document: PathBuf,
+    /// The policy, JSON.
+    #[arg(long)]
+    pub(super) policy: PathBuf,
+    /// The time to verify at, in milliseconds since 1970; the system's clock by default.
+    #[arg(long, value_name = "MS", conflicts_with = "archived")]
+    pub(super) now_ms: Option<u64>,
+    /// Verify as of the document's own time.
+    #[arg(long)]
+    pub(super) archived: bool,
+    /// Another root than the policy's, by its DER bytes.
+    #[arg(long, value_name = "DER")]
+    pub(super) root: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConformanceCommand {
+    /// Attestation documents under a root of the file's own.
+    Nitro {
+        /// The cases, JSON.
+        cases: PathBuf,
+        /// Print all outcomes as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What `eval` takes.
+#[derive(Debug, Args)]
+pub(super) struct EvalArgs {
+    /// The operation file, TOML; its last step gives a class.
+    pub(super) operation: PathBuf,
+    /// Folder of the examples: SPLIT-images.npy and SPLIT-labels.npy.
+    #[arg(long)]
+    pub(super) data: PathBuf,
+    /// Which examples.
+    #[arg(long, default_value = "test")]
+    pub(super) split: String,
+}
+
+/// What `verify` and `explain` take.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The receipt.
+    pub(super) receipt: PathBuf,
+    /// The policy, JSON.
+    #[arg(long)]
+    pub(super) policy: PathBuf,
+    /// The time to verify at, in milliseconds since 1970; the system's clock by default.
+    #[arg(long, value_name = "MS", conflicts_with = "archived")]
+    pub(super) now_ms: Option<u64>,
+    /// Verify as of the attestation's own time, within the policy's window.
+    #[arg(long)]
+    pub(super) archived: bool,
+    /// A value that you sent or received: PNG or JSON for a tensor, else the bytes.
+    #[arg(long = "value", value_name = "NAME=FILE", value_parser = named_file)]
+    pub(super) values: Vec<NamedFile>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `quantize` takes.
+#[derive(Debug, Args)]
+pub(super) struct QuantizeArgs {
+    /// The model.
+    pub(super) model: PathBuf,
+    /// An input's type and the range that the circuit enforces, such as i8:1x48:-4:0..127.
+    #[arg(long = "input", value_name = "TYPE", required = true, value_parser = super::quantize::input)]
+    pub(super) inputs: Vec<assay_zkml::InputType>,
+    /// Bits of a weight, sign included.
+    #[arg(long, default_value_t = 8)]
+    pub(super) weight_bits: u32,
+    /// Bits of an activation in the worst case.
+    #[arg(long, default_value_t = 12)]
+    pub(super) activation_bits: u32,
+    /// Where to write the manifest.
+    #[arg(short, long)]
+    pub(super) output: PathBuf,
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The operation file, TOML.
+    pub(super) operation: PathBuf,
+    /// An input: PNG or JSON for a tensor, else the bytes. The name may be left out if there is one.
+    #[arg(long = "input", value_name = "[NAME=]FILE", required = true)]
+    pub(super) inputs: Vec<String>,
+    /// The nonce of whoever will verify, 16 to 64 bytes.
+    #[arg(long, value_name = "HEX")]
+    pub(super) nonce: Option<String>,
+    /// Where to write the receipt.
+    #[arg(short, long, default_value = "receipt.cbor")]
+    pub(super) output: PathBuf,
+    /// Have this one operation attested by a document of its own (needs a nonce).
+    #[arg(long)]
+    pub(super) document: bool,
+    /// Where keys live; $ASSAY_CACHE/state by default.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+}
+
+/// `NAME=FILE`.
+#[derive(Clone, Debug)]
+pub(super) struct NamedFile {
+    pub(super) name: assay_verifier::ids::Name,
+    pub(super) path: PathBuf,
+}
+
+pub(super) fn named_file(text: &str) -> Result<NamedFile, String> {
+    let (name, path) = text.split_once('=').ok_or("expected NAME=FILE")?;
+    let name = assay_verifier::ids::Name::new(name).map_err(|error| error.to_string())?;
+    Ok(NamedFile { name, path: path.into() })
+}
