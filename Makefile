@@ -25,11 +25,8 @@ help:
 ## build: assay and assay-engine, in target/release
 .PHONY: build
 build: libtorch
-	@cargo build --release -p assay-prover --bin assay-engine
-	scripts/place.sh assay-engine
-	# Without libtorch even in reach of the linker.
-	cargo build --release -p assay-prover --bin assay --no-default-features
-	scripts/place.sh assay
+	@cargo build --release -p assay-prover --bins
+	scripts/place.sh assay assay-engine
 
 ## check: formatting, lints, documentation, licences and sources of dependencies, a clean tree
 .PHONY: check
@@ -42,12 +39,27 @@ check: libtorch $(DENY)/bin/cargo-deny
 	$(DENY)/bin/cargo-deny --log-level warn check bans licenses sources
 	scripts/tree.sh "$$before"
 
+## wasm: the npm package of the verifier, in verifier-wasm/dist
+.PHONY: wasm
+wasm: node_modules/.package-lock.json
+	@cargo run --release -p xtask -- wasm
+
+## page: the page that shows a receipt, in www/dist
+.PHONY: page
+page: wasm
+	@npm run --silent page
+
+## demo: a digit read, attested, proved and checked in Chromium with the network off; then tampered with
+.PHONY: demo
+demo: build page
+	@scripts/demo.sh
+
 ## test: check and build, then every test
 .PHONY: test
-test: check build
+test: check build page
 	@before=$$(scripts/tree.sh)
 	cargo test --release --workspace
-	# Node and browser tests belong here, each by its own runner, with `node_modules` as a prerequisite.
+	npm test --silent
 	scripts/tree.sh "$$before"
 
 ## eval: accuracy of the example models over their test splits, in floats and as it is proved
@@ -57,7 +69,7 @@ eval: build
 
 ## train: makes models/digits again, from the data that scikit-learn bundles
 .PHONY: train
-train: libtorch target/train-venv/ready
+train: build target/train-venv/ready
 	@models/digits/train.sh target/train-venv/bin/python
 
 ## clean: removes what the build made; the cache stays
@@ -80,6 +92,10 @@ endif
 .PHONY: prerequisites
 prerequisites:
 	@scripts/prerequisites.sh cargo c python
+
+node_modules/.package-lock.json: package.json package-lock.json
+	@scripts/prerequisites.sh node
+	npm ci --no-audit --no-fund
 
 # A build that was interrupted goes on where it was: it has a target folder of its own until it is done.
 $(DENY)/bin/cargo-deny:

@@ -16,6 +16,10 @@ export ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE
 cargo run --release -p assay-prover --example train_digits -- \
     $here/data "$made/features.pt" "$made/head" "$made/metrics.json"
 "$python" $here/write_onnx.py "$made/head" "$made/head.onnx"
+target/release/assay quantize "$made/head.onnx" --input i8:1x48:-4:0..127 --output "$made/head.manifest.json"
 "$python" $here/write_card.py "$made"
-mv "$made/features.pt" "$made/head.onnx" "$made/metrics.json" "$made/CARD.md" $here
-git status --short $here || true
+mv "$made"/{features.pt,head.onnx,head.manifest.json,metrics.json,CARD.md} $here
+if ! target/release/assay eval $here/operation.toml --data $here/data; then
+    echo 'train: hint: models that differ from the committed ones need their new digests in operation.toml' >&2
+    exit 1
+fi

@@ -1,4 +1,4 @@
-//! From libtorch's floats to the integers that a proved step consumes (DESIGN.md 5).
+//! From libtorch's floats to the integers that a proved step consumes (FORMAT.md §3.4).
 //!
 //! The rule, in full: `integer = round_half_to_even(real / 2^scale)`, then saturated to the range of the
 //! element type. NaN and the infinities are errors. Dividing an `f32` by a power of two from 2^-64 to 2^64

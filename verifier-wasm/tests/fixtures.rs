@@ -73,7 +73,8 @@ fn receipt() -> Receipt {
     let entry = |(name, kind, bytes, salt): &(&str, Type, Vec<u8>, u8)| ValueEntry {
         name: Name::new(name).unwrap(),
         kind: kind.clone(),
-        commitment: Commitment::to(Algorithm::Sha256, kind, &Salt::new([*salt; 31]), bytes).unwrap(),
+        commitment: Commitment::to(Algorithm::Sha256, kind, &Salt::new([*salt; 31]), bytes)
+            .unwrap(),
     };
     let mut receipt = Receipt::new(Operation {
         name: name("brightest-pixel"),

@@ -78,7 +78,13 @@ fn optimise(root: &Path, work: &Path, module: &Path) -> Result<()> {
         let part = work.join("after.part");
         println!("wasm: wasm-opt");
         let arguments = ["-Os", "--strip-producers"];
-        run(Command::new("node").arg(&tool).args(arguments).args(FEATURES).arg(module).arg("-o").arg(&part))?;
+        run(Command::new("node")
+            .arg(&tool)
+            .args(arguments)
+            .args(FEATURES)
+            .arg(module)
+            .arg("-o")
+            .arg(&part))?;
         fs::copy(module, &before)?;
         fs::rename(&part, &after)?;
     }

@@ -42,7 +42,7 @@ impl Route {
         if rustup() && installed() {
             return Ok(Self::Rustup);
         }
-        if debian_lacks().is_none() || debian_install() {
+        if debian_ready() {
             return Ok(Self::Debian);
         }
         bail!(
@@ -132,24 +132,31 @@ fn debian_source() -> Option<PathBuf> {
     source.exists().then_some(source)
 }
 
+fn debian_ready() -> bool {
+    debian_lacks().is_none() || debian_install()
+}
+
 fn debian_install() -> bool {
     println!("wasm: apt-get install {}", DEBIAN_PACKAGES.join(" "));
     let apt = |arguments: &[&str]| {
         succeeds(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
     };
     let install = [&["install", "-y", "-q"][..], &DEBIAN_PACKAGES].concat();
-    (apt(&install) || apt(&["update", "-q"]) && apt(&install)) && debian_lacks().is_none()
+    // What an old list of packages offers is an old compiler.
+    apt(&["update", "-q"]) && apt(&install) && debian_lacks().is_none()
 }
 
 fn debian_cargo(target: &Path) -> Result<Command> {
-    if let Some(lack) = debian_lacks() {
+    if !debian_ready() {
+        let lack = debian_lacks().unwrap_or("something");
         bail!("{lack} is missing: run `apt-get install {}`", DEBIAN_PACKAGES.join(" "));
     }
-    // rustup's proxies must not answer for the compiler, nor its variables speak to it.
+    // rustup's proxies must not answer for the compiler, nor its variables and libraries reach it.
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(["/usr/bin".into()].into_iter().chain(env::split_paths(&path)))?;
     let mut command = Command::new("/usr/bin/cargo");
-    for name in ["CARGO", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "RUSTFLAGS", "RUSTC_WRAPPER"] {
+    let foreign = ["CARGO", "LD_LIBRARY_PATH", "RUSTC_WRAPPER", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"];
+    for name in foreign {
         command.env_remove(name);
     }
     command

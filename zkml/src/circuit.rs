@@ -5,6 +5,8 @@
 //! shift its bits and results; per output its salt, its bits, and the sponge. [`crate::Witness`]
 //! fills them in the same order. Linear layers have no wires and no rows.
 
+#[cfg(test)]
+mod attacks;
 mod bits;
 mod poseidon;
 #[cfg(test)]
@@ -60,7 +62,7 @@ pub(crate) fn build(program: &Program) -> Result<R1cs, Error> {
 }
 
 /// `context` takes part in a row of its own; without one, a proof for one context could be changed
-/// into a proof for another (ZKML.md T22).
+/// into a proof for another.
 fn context(builder: &mut Builder) {
     let square = builder.wire();
     builder.enforce(Kind::Context, Lc::wire(CONTEXT), Lc::wire(CONTEXT), Lc::wire(square));

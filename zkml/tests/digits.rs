@@ -1,5 +1,7 @@
 //! The decision head of the example operation, from its ONNX file to a proof.
 
+#![allow(clippy::unwrap_used)] // clippy knows test functions, not their helpers
+
 use assay_verifier::{
     groth16::{Proof, VerifyingKey, context},
     ids::{OperationDigest, Salt},

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Receipts for AI: which model ran, on what, under which proof, and what is still taken on trust.
 #[derive(Debug, Parser)]
-#[command(name = "assay", version, about, propagate_version = true)]
+#[command(name = "assay", version, propagate_version = true)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,

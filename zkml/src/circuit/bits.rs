@@ -10,7 +10,7 @@ use crate::{
 
 /// New wires b_0 … with b_j ∈ {0, 1} and `value` = Σ 2^j b_j, in `bits` + 1 rows; so `value` lies
 /// in [0, 2^bits). `kind` names the row of the sum. Errors: more than [`MAX_BITS`] bits; from 255 on
-/// a number would have two decompositions (ZKML.md T13).
+/// a number would have two decompositions (more than one witness would do).
 pub(super) fn decompose(
     builder: &mut Builder,
     kind: Kind,

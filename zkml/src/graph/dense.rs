@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Builder, Dense, Op, Value, elements, float, int, misset, misshapen, unsupported};
+use super::{
+    Dense, Op,
+    build::{Builder, Value, elements, float, int, misset, misshapen, unsupported},
+};
 use crate::{
     Error,
     onnx::{Data, Node},

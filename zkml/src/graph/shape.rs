@@ -2,7 +2,7 @@
 
 use core::slice::from_ref;
 
-use super::{Value, elements, int, misset, misshapen, unsupported};
+use super::build::{Value, elements, int, misset, misshapen, unsupported};
 use crate::{
     Error,
     onnx::{AttributeValue, Data, Node},

@@ -32,7 +32,7 @@ fn a_proof_holds_for_its_public_inputs_and_no_others() {
     }
 }
 
-/// ZKML.md T10.
+/// Randomness is fresh.
 #[test]
 fn two_proofs_of_one_statement_differ() {
     let compiled = small();
@@ -42,7 +42,7 @@ fn two_proofs_of_one_statement_differ() {
     assert_ne!(prove(), prove());
 }
 
-/// ZKML.md T9: `ark-groth16` would return 192 bytes in release builds.
+/// `ark-groth16` would return 192 bytes in release builds.
 #[test]
 fn a_false_witness_is_an_error_and_no_proof() {
     let compiled = small();
