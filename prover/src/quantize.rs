@@ -143,7 +143,7 @@ mod tests {
         for e in [-12, -5, 0, 7] {
             let step = step(&tensor(Dtype::I8, e, 1));
             for integer in -128..=127 {
-                assert_eq!(one((f64::from(integer) * step) as f32, Dtype::I8, e), integer);
+                assert_eq!(one((integer as f64 * step) as f32, Dtype::I8, e), integer);
             }
         }
     }

@@ -109,15 +109,16 @@ test("a changed byte is refused, and undone", async () => {
   });
 });
 
-test("files may be dropped, all at once", async () => {
+test("files may be chosen one by one, with the keyboard's own dialogue", async () => {
   await using_(async (page) => {
-    await page.waitForSelector("main[data-state=empty]");
-    const files = [["r.cbor", accepted.receipt], ["p.json", accepted.policy], ["image.bin", accepted.values.image]];
-    await turned(page, () => page.evaluate((files) => {
-      const transfer = new DataTransfer();
-      for (const [name, bytes] of files) transfer.items.add(new File([Uint8Array.from(bytes)], name));
-      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
-    }, files.map(([name, bytes]) => [name, [...bytes]])));
+    const choose = (id, name, bytes) => turned(page, () =>
+      page.setInputFiles(id, { name, mimeType: "application/octet-stream", buffer: Buffer.from(bytes) }));
+    await choose("#file-receipt", "any name", accepted.receipt);
+    assert.equal(await page.getAttribute("#main", "data-state"), "waiting");
+    assert.match(await page.textContent("#verdict"), /Not checked.*Give a policy as well/s);
+    await choose("#file-policy", "any name", accepted.policy);
+    assert.equal(await page.textContent("#verdict .code"), "caller-value-missing");
+    await choose("#file-value-image", "image.json", JSON.stringify([...accepted.values.image]));
     assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
   });
 });
@@ -215,29 +216,28 @@ async function using_(work, options = {}) {
   assert.deepEqual(said, []);
 }
 
-/** Puts a vector's files into the page, as a person would. */
+/** Drops a vector's files onto the page and sets its clock. */
 async function give(page, vector) {
-  const file = (name, bytes) => ({ name, mimeType: "application/octet-stream", buffer: Buffer.from(bytes) });
   if (await page.getAttribute("#main", "data-state") !== "empty") {
     // Values of an earlier vector do not belong to this one.
     await page.reload();
     await page.waitForSelector("main[data-state=empty]");
   }
-  await turned(page, () => page.setInputFiles("#file-receipt", file("receipt.cbor", vector.receipt)));
-  await turned(page, () => page.setInputFiles("#file-policy", file(basename(vector.policyPath), vector.policy)));
-  for (const [name, bytes] of Object.entries(vector.values)) {
-    const slot = page.locator(`[id="file-value-${name}"]`);
-    if (await slot.count() === 0) continue;
-    await turned(page, () => slot.setInputFiles(file(`${name}.bin`, bytes)));
-  }
+  await turned(page, () => drop(page, [
+    ["receipt.cbor", vector.receipt], [basename(vector.policyPath), vector.policy],
+    ...Object.entries(vector.values).map(([name, bytes]) => [`${name}.bin`, bytes]),
+  ]));
   if (await page.getAttribute("#main", "data-state") === "unusable") return;
-  if (vector.archived) {
-    await turned(page, () => page.selectOption("#clock", "archived"));
-  } else {
-    await turned(page, () => page.selectOption("#clock", "at"));
-    await page.fill("#at", String(vector.nowMs));
-    await turned(page, () => page.press("#at", "Enter"));
-  }
+  if (!vector.archived) await page.evaluate((ms) => (document.querySelector("#at").value = ms), String(vector.nowMs));
+  await turned(page, () => page.selectOption("#clock", vector.archived ? "archived" : "at"));
+}
+
+function drop(page, files) {
+  return page.evaluate((files) => {
+    const transfer = new DataTransfer();
+    for (const [name, bytes] of files) transfer.items.add(new File([Uint8Array.from(bytes)], name));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+  }, files.map(([name, bytes]) => [name, [...bytes]]));
 }
 
 /** Waits until what was done has been checked and shown. */

@@ -1,5 +1,6 @@
 //! The example operation, end to end, with the programs that `make build` leaves: libtorch, an
 //! attester, a proof, and the command line that accepts or refuses.
+#![allow(clippy::unwrap_used)] // a test's helpers may panic as the test itself may
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
 //! The crate edges that ARCHITECTURE.md states, and no others.
+#![allow(clippy::unwrap_used)] // a test's helpers may panic as the test itself may
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,5 @@
 //! Every vector, and every byte of an honest receipt.
+#![allow(clippy::unwrap_used)] // a test's helpers may panic as the test itself may
 
 use assay_tests::receipts::{Fixture, NOW, cases, vector::Vector};
 use assay_verifier::{

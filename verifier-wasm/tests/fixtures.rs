@@ -2,6 +2,7 @@
 //!
 //! One step that the verifier recomputes: no enclave, no proof, no secret. The files are committed;
 //! this test shows that they are what it makes. `ASSAY_BLESS=1` writes them anew.
+#![allow(clippy::unwrap_used)] // a test's helpers may panic as the test itself may
 
 use std::{env, fs, path::PathBuf};
 

@@ -26,7 +26,7 @@ const G2_BYTES: usize = 96;
 /// SHA-256("assay/zk/1" ‖ operation digest ‖ step index in 4 bytes, big-endian). FORMAT.md §6.3.
 pub fn context(operation: &OperationDigest, step: u32) -> Fr {
     let body = [operation.as_bytes().as_slice(), &step.to_be_bytes()].concat();
-    let [head @ ..] = first_31(tagged_sha256("assay/zk/1", &body));
+    let head = first_31(tagged_sha256("assay/zk/1", &body));
     let mut padded = [0; 32];
     for (to, from) in padded.iter_mut().skip(1).zip(head) {
         *to = from;

@@ -39,10 +39,8 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
             continue;
         }
         let satisfied = planned.evidence.iter().any(|set| set.within(&held));
-        if satisfied {
-            if let Some(step) = exam.report.steps.get_mut(at) {
-                step.satisfied = true;
-            }
+        if let Some(step) = exam.report.steps.get_mut(at) {
+            step.satisfied = satisfied;
         }
         let outcome = if satisfied {
             Ok(())

@@ -71,10 +71,9 @@ fn assumptions(
     if held.contains(Method::Tee) {
         lines.extend(of_tee(exam, index));
     }
-    if held.contains(Method::Zk) {
-        if let Some(checked) = step.card.and_then(|digest| cards.get(&digest)) {
-            lines.extend(of_zk(checked));
-        }
+    let checked = step.card.and_then(|digest| cards.get(&digest));
+    if let Some(checked) = checked.filter(|_| held.contains(Method::Zk)) {
+        lines.extend(of_zk(checked));
     }
     lines
 }

@@ -56,7 +56,7 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt, given: &Calle
         };
         exam.check_of("input", &value.name, "9.4", outcome, says);
     }
-    for (name, _) in given {
+    for name in given.keys() {
         let known = (0u32..).zip(&operation.values).find(|(_, value)| value.name == *name);
         if known.is_some_and(|(index, _)| !receipt.openings().iter().any(|o| o.value == index)) {
             exam.fail_of("caller-value", name, Error::OpeningMissing { value: name.clone() });
