@@ -101,6 +101,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 $(DENY)/bin/cargo-deny:
 	@scripts/prerequisites.sh cargo c
 	echo 'assay: building cargo-deny $(CARGO_DENY), once for this cache'
+	# It runs for seconds: built to be ready soon, not to be fast.
+	export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1
 	install='cargo install cargo-deny --version $(CARGO_DENY) --root $(DENY).part --target-dir $(ASSAY_CACHE)/tools/target'
 	$$install --locked || $$install  # a registry mirror that lags may lack a locked version
 	rm -rf $(DENY)

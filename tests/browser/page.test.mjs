@@ -1,8 +1,9 @@
 // The page in Chromium: the same verdicts, offline, and fit to be read.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "../../scripts/chromium.mjs";
@@ -120,6 +121,42 @@ test("files may be chosen one by one, with the keyboard's own dialogue", async (
     assert.equal(await page.textContent("#verdict .code"), "caller-value-missing");
     await choose("#file-value-image", "image.json", JSON.stringify([...accepted.values.image]));
     assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+  });
+});
+
+test("a picture that came before the policy finds its place", async () => {
+  await using_(async (page) => {
+    await turned(page, () => drop(page, [["what I sent.json", new TextEncoder().encode(JSON.stringify([...accepted.values.image]))]]));
+    await turned(page, () => drop(page, [["r.cbor", accepted.receipt]]));
+    await turned(page, () => drop(page, [["p.json", accepted.policy]]));
+    assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+  });
+});
+
+test("an example beside the page is shown at ?demo", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "assay-demo-"));
+  writeFileSync(join(folder, "r.cbor"), accepted.receipt);
+  writeFileSync(join(folder, "p.json"), accepted.policy);
+  writeFileSync(join(folder, "i.bin"), accepted.values.image);
+  const list = { receipt: "r.cbor", policy: "p.json", values: { image: "i.bin" }, clock: accepted.nowMs };
+  writeFileSync(join(folder, "demo.json"), JSON.stringify(list));
+  const own = await serve({ example: folder });
+  const page = await browser.newPage();
+  await page.goto(`${own.url}?demo`);
+  await page.waitForSelector("main[data-state=accepted]");
+  await page.close();
+  own.close();
+});
+
+test("an attester that is not AWS is loud", async (t) => {
+  const foreign = all.find((vector) => vector.name.endsWith("vectors/accepted.txt"));
+  if (foreign === undefined) return t.skip("tests/vectors/accepted.txt is not here");
+  await using_(async (page) => {
+    await give(page, foreign);
+    assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+    assert.match(await page.innerText("#warning"), /not AWS/i);
+    assert.match(await page.innerText("#warning"), /Whoever holds that root's key can attest anything/);
+    assert.match(await page.innerText("#policy"), /accept_root_other_than_aws/);
   });
 });
 

@@ -15,7 +15,7 @@ export async function chosen(file: File): Promise<Chosen> {
 export function put(given: Given, slot: Slot, file: Chosen): Given {
   switch (slot.for) {
     case "policy":
-      return { ...given, policy: file };
+      return settled({ ...given, policy: file });
     case "receipt":
       return { ...given, receipt: file, flip: null };
     case "value":
@@ -34,6 +34,18 @@ export function place(given: Given, files: readonly Chosen[]): Given {
 export function wantedValues(given: Given): readonly string[] {
   const words = given.policy && policyWords(given.policy.bytes);
   return [...new Set([...(words?.callerInputs ?? []), ...given.values.keys()])];
+}
+
+/** A policy that comes after the values: those it does not know go where it wants one. */
+function settled(given: Given): Given {
+  const words = given.policy && policyWords(given.policy.bytes);
+  if (!words) return given;
+  const values = new Map([...given.values].filter(([name]) => words.types.has(name)));
+  for (const [name, file] of given.values) {
+    const free = words.callerInputs.find((input) => !values.has(input));
+    if (!words.types.has(name) && free !== undefined) values.set(free, file);
+  }
+  return { ...given, values };
 }
 
 function slotOf(given: Given, file: Chosen): Slot {

@@ -1,6 +1,7 @@
 //! Fills the wires of a circuit from the integers of its program.
 
 use ark_bls12_381::Fr;
+use ark_ff::{BigInteger as _, PrimeField as _};
 use assay_verifier::{ids::Salt, poseidon};
 
 use crate::{
@@ -21,6 +22,26 @@ impl Witness {
     /// The public inputs: `context`, then a commitment per input and per output.
     pub fn public_inputs(&self) -> &[Fr] {
         &self.wires[1..=self.public_inputs]
+    }
+
+    /// All wires as iden3's `.wtns`, version 2: what `snarkjs wtns check` reads beside the circuit.
+    /// It holds every secret of the witness.
+    pub fn to_wtns(&self) -> Vec<u8> {
+        let count = u32::try_from(self.wires.len()).expect("circuits have fewer than 2^32 wires");
+        let mut bytes = b"wtns".to_vec();
+        for number in [2u32, 2, 1] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(40u64.to_le_bytes());
+        bytes.extend(32u32.to_le_bytes());
+        bytes.extend(Fr::MODULUS.to_bytes_le());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(2u32.to_le_bytes());
+        bytes.extend((32 * u64::from(count)).to_le_bytes());
+        for wire in &self.wires {
+            bytes.extend(wire.into_bigint().to_bytes_le());
+        }
+        bytes
     }
 
     /// The integers of the outputs.

@@ -17,7 +17,7 @@ use crate::UnixMillis;
 /// An attestation document that decodes (FORMAT.md §8.1 to §8.3).
 ///
 /// Anybody can make one: what its `unverified_…` methods say is for inspection only.
-/// [`Document::authenticate`](super::verify) is what finds out who made it.
+/// [`Document::authenticate`] is what finds out who made it.
 #[derive(Clone, Debug)]
 pub struct Document<'a> {
     pub(super) payload: Payload<'a>,

@@ -90,3 +90,18 @@ fn witnesses_need_the_right_number_of_inputs_and_salts() {
     let error = compiled.witness(context, &[input(1)], &[salt(1)]).unwrap_err();
     assert_eq!(error, Error::SaltReused { first: 0, second: 1 });
 }
+
+/// iden3/wtnsfile: magic, version, two sections: field and count, then the wires.
+#[test]
+fn wires_are_written_for_other_tools() {
+    let witness = witness(&small(), 7, &[1, 2, 3]);
+    let bytes = witness.to_wtns();
+    let wires = witness.wires.len();
+    assert_eq!(bytes.len(), 12 + 12 + 40 + 12 + 32 * wires);
+    assert_eq!(bytes[..12], *b"wtns\x02\0\0\0\x02\0\0\0");
+    assert_eq!(bytes[12..24], [1, 0, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(bytes[60..64], u32::try_from(wires).unwrap().to_le_bytes());
+    let wire = |at: usize| &bytes[76 + 32 * at..][..32];
+    assert_eq!((wire(0)[0], wire(1)[0]), (1, 7));
+    assert!(wire(1)[1..].iter().all(|byte| *byte == 0));
+}
