@@ -95,7 +95,9 @@ prerequisites:
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@scripts/prerequisites.sh node
-	npm ci --no-audit --no-fund
+	# Not `npm ci`: it wants every platform's optional packages in the lock, and not every mirror has them.
+	npm install --no-save --no-audit --no-fund --loglevel error
+	touch $@
 
 # A build that was interrupted goes on where it was: it has a target folder of its own until it is done.
 $(DENY)/bin/cargo-deny:

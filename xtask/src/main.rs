@@ -27,7 +27,10 @@ fn main() -> Result<()> {
     let root = root()?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), |dir| root.join(dir));
     let route = match route {
-        Some(route) => route,
+        Some(route) => {
+            ensure!(route.prepare(), "this route is closed here: {}", route.says());
+            route
+        }
         None => Route::find()?,
     };
     println!("wasm: {}", route.says());

@@ -36,19 +36,22 @@ impl Route {
 
     /// The first that works here.
     pub(crate) fn find() -> Result<Self> {
-        if installed() {
-            return Ok(Self::Installed);
+        let mut routes = [Self::Installed, Self::Rustup, Self::Debian].into_iter();
+        routes.find(|route| route.prepare()).with_context(|| {
+            format!(
+                "no compiler for {TARGET}: run `rustup target add {TARGET}`, or, on Debian, `apt-get install {}`",
+                DEBIAN_PACKAGES.join(" ")
+            )
+        })
+    }
+
+    /// Fetches what the route needs; false where it cannot be had.
+    pub(crate) fn prepare(self) -> bool {
+        match self {
+            Self::Debian => debian_lacks().is_none() || debian_install(),
+            Self::Installed => installed(),
+            Self::Rustup => rustup() && installed(),
         }
-        if rustup() && installed() {
-            return Ok(Self::Rustup);
-        }
-        if debian_ready() {
-            return Ok(Self::Debian);
-        }
-        bail!(
-            "no compiler for {TARGET}: run `rustup target add {TARGET}`, or, on Debian, `apt-get install {}`",
-            DEBIAN_PACKAGES.join(" ")
-        )
     }
 
     pub(crate) const fn says(self) -> &'static str {
@@ -74,7 +77,7 @@ impl Route {
             .current_dir(root)
             .args(["build", "--locked", "--profile", "wasm"])
             .args(package)
-            .env("CARGO_ENCODED_RUSTFLAGS", remapped(root)?);
+            .env("CARGO_ENCODED_RUSTFLAGS", remapped()?);
         if self == Self::Debian {
             command.args(["-Z", "build-std=std,panic_abort"]);
         }
@@ -93,11 +96,12 @@ impl Route {
 }
 
 /// Panics name source files; they must not name this machine's folders, nor differ between machines.
-fn remapped(root: &Path) -> Result<String> {
+/// The workspace's own are relative already, and its place must not make another clone build anew.
+fn remapped() -> Result<String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
     let home = home.context("neither CARGO_HOME nor HOME is set")?;
-    let pairs = [(root, "/assay"), (&home, "/cargo"), (Path::new("/usr/src"), "/rust")];
+    let pairs = [(home.as_path(), "/cargo"), (Path::new("/usr/src"), "/rust")];
     let flags = pairs.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     Ok(flags.join("\u{1f}"))
 }
@@ -132,10 +136,6 @@ fn debian_source() -> Option<PathBuf> {
     source.exists().then_some(source)
 }
 
-fn debian_ready() -> bool {
-    debian_lacks().is_none() || debian_install()
-}
-
 fn debian_install() -> bool {
     println!("wasm: apt-get install {}", DEBIAN_PACKAGES.join(" "));
     let apt = |arguments: &[&str]| {
@@ -147,10 +147,6 @@ fn debian_install() -> bool {
 }
 
 fn debian_cargo(target: &Path) -> Result<Command> {
-    if !debian_ready() {
-        let lack = debian_lacks().unwrap_or("something");
-        bail!("{lack} is missing: run `apt-get install {}`", DEBIAN_PACKAGES.join(" "));
-    }
     // rustup's proxies must not answer for the compiler, nor its variables and libraries reach it.
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(["/usr/bin".into()].into_iter().chain(env::split_paths(&path)))?;
