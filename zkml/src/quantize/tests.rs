@@ -77,11 +77,11 @@ fn sums_that_could_wrap_are_refused() {
         activation_bits: 32,
         ..options(2)
     };
-    let error = quantized(&network(&[2, 300, 2], 3), &options).unwrap_err();
+    let error = quantized(&network(&[2, 1200, 2], 3), &options).unwrap_err();
     assert!(matches!(error, Error::BoundTooWide { limit: 62, .. }), "{error}");
     // Fewer activation bits and the same model fits.
     let options = Options { activation_bits: 16, ..options };
-    quantized(&network(&[2, 300, 2], 3), &options).unwrap();
+    quantized(&network(&[2, 1200, 2], 3), &options).unwrap();
 }
 
 #[test]
