@@ -1,7 +1,7 @@
 // The command line, where it is built: $ASSAY, else target/release/assay.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT, typeOf } from "./vectors.mjs";
@@ -24,13 +24,17 @@ export function report(vector) {
     const written = vector.files?.[name] ?? form(bytes, type);
     return written === null ? null : `${name}=${file(`value-${name}`, written)}`;
   });
-  if (values.includes(null)) return null;
+  if (values.includes(null)) {
+    rmSync(folder, { recursive: true });
+    return null;
+  }
   const clock = vector.archived ? ["--archived"] : ["--now-ms", String(vector.nowMs)];
   const words = [
     "explain", file("receipt.cbor", vector.receipt), "--policy", file("policy.json", vector.policy), "--json", ...clock,
     ...values.flatMap((value) => ["--value", value]),
   ];
   const { status, stdout, stderr } = spawnSync(ASSAY, words, { encoding: "utf8", maxBuffer: 1 << 26 });
+  rmSync(folder, { recursive: true });
   return { status, text: stdout, errors: stderr };
 }
 
