@@ -72,6 +72,11 @@ eval: build
 train: build target/train-venv/ready
 	@models/digits/train.sh target/train-venv/bin/python
 
+## removals: takes rules of the verifier and rows of the circuit away, one by one: a test must notice (an hour)
+.PHONY: removals
+removals: libtorch
+	@scripts/removals.py
+
 ## clean: removes what the build made; the cache stays
 .PHONY: clean
 clean:
