@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes FOLDER/CARD.md from card.md, the metrics and the files just made; refuses worse models.
+"""Writes FOLDER/CARD.md from card.template.md, the metrics and the files just made; refuses worse models.
 
 usage: write_card.py FOLDER
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # Equal bytes are not promised between processors; this much is, in points of accuracy.
 TOLERANCE = 0.3
-TEXT = HERE / "card.md"
+TEXT = HERE / "card.template.md"
 MADE = ["features.pt", "head.onnx", "metrics.json"]
 
 
