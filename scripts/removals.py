@@ -15,11 +15,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COPY = ROOT / "target/removals"
-# Tests that know the rules of a part, quickest first. Those that try every byte take minutes, and ask for
+# Tests that know the rules of a part, those that know most first. Those that try every byte take minutes, and ask for
 # a refusal only, not for its reason.
 SLOW = ["every_byte", "arbitrary", "truncation"]
 TESTS = {
-    "verifier": [["-p", "assay-verifier", "--lib"], ["-p", "assay-tests", "--test", "receipts", "--test", "groth16"]],
+    "verifier": [["-p", "assay-tests", "--test", "receipts", "--test", "groth16"], ["-p", "assay-verifier", "--lib"]],
     "zkml": [["-p", "assay-zkml", "--lib"]],
 }
 

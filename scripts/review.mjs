@@ -9,13 +9,14 @@ const say = (title, words) => console.log(`  ${title.padEnd(12)} ${words}`);
 console.log(`It is marked "unreviewed": nothing is accepted under it until you have read it. Look at`);
 say("the nonce", policy.nonce === nonce ? "yours" : `NOT yours: ${policy.nonce}`);
 say("the inputs", Object.entries(policy.inputs).map(([name, rule]) => `${name}: ${JSON.stringify(rule)}`).join(", "));
-for (const step of policy.plan.steps) {
+const [release] = policy.releases;
+for (const step of release.plan.steps) {
   const what = step.function.model ? `model ${step.function.model.slice(0, 16)}…` : step.function.glue;
   say(`step ${step.name}`, `${what}, shown by ${step.evidence?.map((all) => all.join(" and ")).join(" or ") ?? "the operator's word"}`);
 }
 const loose = [
   policy.accept_single_party_setup && "accept_single_party_setup: whoever made the proving key could forge; here that is you",
-  ...Object.entries(policy.images ?? {}).map(
+  ...Object.entries(release.images ?? {}).map(
     ([name, image]) => image.accept_root_other_than_aws && `${name}: accept_root_other_than_aws: a development attester on this machine, not AWS hardware`,
   ),
 ];

@@ -1,14 +1,15 @@
 //! Operation files: what an operator offers to run, in TOML.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Component, Path, PathBuf},
 };
 
 use assay_verifier::{
+    glue::Glue,
     ids::{ModelDigest, ModelKind, Name},
-    operation::{Method, Methods},
+    operation::{Method, Methods, Settings},
     value::Type,
 };
 use serde::Deserialize;
@@ -56,8 +57,8 @@ pub struct Step {
 /// What a step computes.
 #[derive(Clone, Debug)]
 pub enum Function {
-    /// A glue function of the verifier's closed list.
-    Glue(Name),
+    /// A glue function of the verifier's closed list, with its settings.
+    Glue(Glue, Settings),
     /// A model, as its bytes.
     Model(Model),
 }
@@ -119,7 +120,8 @@ struct StepTable {
     model: Option<Spanned<PathBuf>>,
     digest: Option<Spanned<ModelDigest>>,
     manifest: Option<Spanned<PathBuf>>,
-    glue: Option<Name>,
+    glue: Option<Spanned<Name>>,
+    settings: Option<Spanned<Settings>>,
     inputs: Vec<Spanned<Name>>,
     outputs: Vec<OutputTable>,
     methods: Spanned<Methods>,
@@ -140,15 +142,16 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn definition(&self, file: File) -> Result<Definition, Error> {
-        let mut known: BTreeSet<Name> = file.inputs.iter().map(|i| i.name.clone()).collect();
+        let mut known: BTreeMap<Name, Type> =
+            file.inputs.iter().map(|i| (i.name.clone(), i.kind.clone())).collect();
         let mut steps = Vec::new();
         for table in file.steps {
             let step = self.step(table, &known)?;
-            known.extend(step.outputs.iter().map(|(name, _)| name.clone()));
+            known.extend(step.outputs.iter().cloned());
             steps.push(step);
         }
         for name in &file.disclose {
-            if !known.contains(name.get_ref()) {
+            if !known.contains_key(name.get_ref()) {
                 return self.refuse(name, format!("no value is named {}", name.get_ref()));
             }
         }
@@ -164,22 +167,22 @@ impl Reader<'_> {
         })
     }
 
-    fn step(&self, table: StepTable, known: &BTreeSet<Name>) -> Result<Step, Error> {
+    fn step(&self, table: StepTable, known: &BTreeMap<Name, Type>) -> Result<Step, Error> {
         for name in &table.inputs {
-            if !known.contains(name.get_ref()) {
+            if !known.contains_key(name.get_ref()) {
                 let why = format!("no input and no earlier step gives {}", name.get_ref());
                 return self.refuse(name, why);
             }
         }
         for output in &table.outputs {
-            if known.contains(output.name.get_ref()) {
+            if known.contains_key(output.name.get_ref()) {
                 let why = format!("{} is given already", output.name.get_ref());
                 return self.refuse(&output.name, why);
             }
         }
         let function = match (&table.model, &table.glue) {
             (Some(path), None) => Function::Model(self.model(path, &table)?),
-            (None, Some(glue)) => Function::Glue(glue.clone()),
+            (None, Some(glue)) => self.glue(glue, &table, known)?,
             _ => {
                 let why = "a step has either a model or a glue function".to_owned();
                 return self.refuse(&table.name, why);
@@ -196,11 +199,34 @@ impl Reader<'_> {
         })
     }
 
+    /// A glue function that takes these settings and values and gives the declared type.
+    fn glue(
+        &self,
+        name: &Spanned<Name>,
+        table: &StepTable,
+        known: &BTreeMap<Name, Type>,
+    ) -> Result<Function, Error> {
+        let glue = Glue::named(name.get_ref()).or_else(|e| self.refuse(name, e.to_string()))?;
+        let settings = table.settings.as_ref().map(|settings| settings.get_ref().clone());
+        let settings = settings.unwrap_or_default();
+        let inputs: Vec<_> = table.inputs.iter().filter_map(|i| known.get(i.get_ref())).collect();
+        let found = glue.output_type(&settings, &inputs);
+        let found = found.or_else(|error| self.refuse(name, error.to_string()))?;
+        match table.outputs.as_slice() {
+            [output] if output.kind == found => Ok(Function::Glue(glue, settings)),
+            [output] => {
+                let why = format!("{} gives {found}, not {}", glue.name(), output.kind);
+                self.refuse(&output.name, why)
+            }
+            _ => self.refuse(name, format!("{} gives one value", glue.name())),
+        }
+    }
+
     /// Which methods there are for which function, here and now.
     fn check_methods(&self, function: &Function, table: &StepTable) -> Result<(), Error> {
         let methods = table.methods.get_ref();
         let allowed = match function {
-            Function::Glue(_) => Methods::of(&[Method::Recompute]),
+            Function::Glue(..) => Methods::of(&[Method::Recompute]),
             Function::Model(model) if model.kind == ModelKind::Onnx => {
                 Methods::of(&[Method::Tee, Method::Zk])
             }
@@ -214,6 +240,9 @@ impl Reader<'_> {
     }
 
     fn model(&self, path: &Spanned<PathBuf>, table: &StepTable) -> Result<Model, Error> {
+        if let Some(settings) = &table.settings {
+            return self.refuse(settings, "only glue has settings of its own".to_owned());
+        }
         let extension = path.get_ref().extension().and_then(|extension| extension.to_str());
         let kind = match extension {
             Some("onnx") => ModelKind::Onnx,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use assay_verifier::{
+    glue::Glue,
     ids::{ModelKind, Name},
     value::Type,
 };
@@ -79,8 +80,10 @@ impl<'a> Reference<'a> {
             Ok((
                 step,
                 match &step.function {
-                    Function::Glue(name) if name.as_str() == "argmax" => Float::Argmax,
-                    Function::Glue(_) => return Err(refuse("evaluation knows no glue but argmax")),
+                    Function::Glue(Glue::Argmax, _) => Float::Argmax,
+                    Function::Glue(..) => {
+                        return Err(refuse("evaluation knows no glue but argmax"));
+                    }
                     Function::Model(model) => match model.kind {
                         ModelKind::Onnx => Float::Graph(Graph::from_onnx(&model.bytes)?),
                         ModelKind::TorchScript => Float::Torch,

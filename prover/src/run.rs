@@ -148,7 +148,7 @@ impl<'a> Runner<'a> {
             .map(|step| Step {
                 name: step.name.clone(),
                 function: match &step.function {
-                    Function::Glue(name) => WireFunction::Glue(name.clone()),
+                    Function::Glue(glue, _) => WireFunction::Glue(glue.id()),
                     Function::Model(model) => WireFunction::Model(model.digest),
                 },
                 settings: settings(step),
@@ -263,9 +263,10 @@ impl<'a> Runner<'a> {
 /// Effective settings of a step, as the operation states them. FORMAT.md §3.4.
 fn settings(step: &crate::definition::Step) -> Settings {
     match &step.function {
+        Function::Glue(_, settings) => settings.clone(),
         Function::Model(model) if model.kind == assay_verifier::ids::ModelKind::TorchScript => {
             execute::tee_settings()
         }
-        _ => Settings::new(),
+        Function::Model(_) => Settings::new(),
     }
 }

@@ -47,7 +47,8 @@ export function clock(vector) {
 /** Type of a value by the vector's policy, as the command line and the page find it. */
 export function typeOf(vector, name) {
   try {
-    return JSON.parse(Buffer.from(vector.policy).toString()).plan.values.find((value) => value.name === name)?.type;
+    const { releases } = JSON.parse(Buffer.from(vector.policy).toString());
+    return releases.flatMap(({ plan }) => plan.values).find((value) => value.name === name)?.type;
   } catch {
     return undefined;
   }

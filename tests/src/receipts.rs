@@ -52,6 +52,8 @@ pub struct Fixture {
     pub session: SigningKey,
     /// The steps that the enclave signs for.
     pub attested: Vec<u32>,
+    /// The steps that a second enclave, of other code, signs for.
+    pub attested_by_another: Vec<u32>,
     /// Whether the operation has a document of its own in place of a session.
     pub own_document: bool,
 }
@@ -121,6 +123,7 @@ impl Default for Fixture {
             world: World::default(),
             session: key("session"),
             attested: vec![FEATURES],
+            attested_by_another: Vec::new(),
             own_document: false,
         }
     }
@@ -161,6 +164,9 @@ impl Fixture {
         if !self.attested.is_empty() {
             receipt.attach(self.attest(&digest));
         }
+        if !self.attested_by_another.is_empty() {
+            receipt.attach(self.other_enclave().attest(&digest));
+        }
         for (index, step) in (0u32..).zip(&self.steps) {
             if step.methods.contains(Method::Zk) {
                 receipt.attach(self.prove(&digest, index));
@@ -200,6 +206,51 @@ impl Fixture {
         let signature: Signature = self.session.sign(&tee_message(operation, &steps));
         let signature = Box::new(signature.to_bytes().into());
         Evidence::TeeSession { document: world.document(), signature, steps }
+    }
+
+    /// The second enclave: other registers, another session, its own steps.
+    pub fn other_enclave(&self) -> Self {
+        let mut other = Self {
+            session: key("other session"),
+            attested: self.attested_by_another.clone(),
+            own_document: self.own_document,
+            nonce: self.nonce.clone(),
+            ..Self::default()
+        };
+        for (_, register) in &mut other.world.pcrs {
+            register[47] ^= 0xff;
+        }
+        other
+    }
+
+    /// An operation that is no chain: `logits` feeds two steps, `summary` is of two values, and the
+    /// last step is attested by another enclave than the first.
+    pub fn branched() -> Self {
+        let mut fixture = Self::default();
+        let (ranking, summary, note) = (4, 5, 6);
+        fixture.values.extend([
+            value("ranking", Dtype::I32, &[2], 0, &[2, 1]),
+            value("summary", Dtype::I32, &[3], 0, &[2, 2, 1]),
+            value("note", Dtype::I8, &[1, 2], -3, &[7, -7]),
+        ]);
+        let glue = |text| Function::Glue(name(text));
+        let one = |called, text, output| step(called, glue(text), 2, output, &[Method::Recompute]);
+        let audit = Function::Model(ModelDigest::new([0xad; 32]));
+        fixture.steps.extend([
+            Step {
+                settings: [(name("k"), Setting::Int(2))].into(),
+                ..one("ranking", "top-k", ranking)
+            },
+            Step {
+                settings: [(name("axis"), Setting::Int(0))].into(),
+                inputs: vec![3, ranking],
+                ..one("summary", "concat", summary)
+            },
+            Step { inputs: vec![0, summary], ..step("audit", audit, 0, note, &[Method::Tee]) },
+        ]);
+        fixture.disclosed = vec![0, 2, 3, ranking, summary, note];
+        fixture.attested_by_another = vec![5];
+        fixture
     }
 
     /// A proof for a step of an operation.

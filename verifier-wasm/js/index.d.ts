@@ -89,6 +89,8 @@ export interface Report {
   readonly mode: LiveMode | ArchivedMode;
   /** SHA-256 of the policy's text. */
   readonly policy: Hex;
+  /** The release of the policy under which the receipt was examined; null where it could not be read. */
+  readonly release: string | null;
   /** Identity of the operation; null where the receipt could not be read. */
   readonly operation: Hex | null;
   readonly checks: readonly Check[];
@@ -101,6 +103,16 @@ export interface Report {
   readonly loosened: readonly string[];
   /** What remains to be trusted. */
   readonly trust: readonly TrustLine[];
+  /** What shows the ways from inputs to results; empty where the plan is not the release's. */
+  readonly paths: readonly Path[];
+}
+
+/** The ways from one input to one result. */
+export interface Path {
+  readonly input: string;
+  readonly result: string;
+  /** For each way, the methods that hold at its steps, `none` among them where nothing does; each set once. */
+  readonly methods: readonly (readonly (Method | "none")[])[];
 }
 
 /** Only `verify` returns one. */
@@ -149,6 +161,9 @@ export interface Check {
   readonly section: string;
   readonly code?: RejectCode;
   readonly kind?: Kind;
+  /** What was demanded, where something was compared. */
+  readonly expected?: string;
+  readonly found?: string;
   readonly says: string;
 }
 

@@ -63,6 +63,29 @@ macro_rules! errors {
                 }
             }
 
+            /// What was demanded, where the reason is a comparison.
+            pub fn expected(&self) -> Option<String> {
+                self.field("expected")
+            }
+
+            /// What was there instead.
+            pub fn found(&self) -> Option<String> {
+                self.field("found")
+            }
+
+            #[allow(unused_variables)]
+            fn field(&self, name: &str) -> Option<String> {
+                match self {
+                    $(Self::$variant $({ $($field),* })? => {
+                        $($(if stringify!($field) == name {
+                            return Some($field.to_string());
+                        })*)?
+                        None
+                    })*
+                    Self::Attestation(_) => None,
+                }
+            }
+
             /// All codes but the attestation ones, in alphabetical order.
             pub const CODES: &[&'static str] = &[$($code),*];
         }
@@ -153,8 +176,8 @@ errors! {
     EvidenceStepUnknown { index: u32 }
         => "evidence-step-unknown", Malformed, "4.2", "evidence refers to step {index}, which the operation does not have";
     /// Steps of a piece of evidence that are no ascending list.
-    EvidenceSteps { found: Vec<u32> }
-        => "evidence-steps", Malformed, "4.2", "evidence names the steps {found:?}, expected at least one, ascending";
+    EvidenceSteps { found: String }
+        => "evidence-steps", Malformed, "4.2", "evidence names the steps {found}, expected at least one, ascending";
     /// A field element not below the order.
     FieldElementNotCanonical { found: String }
         => "field-element-not-canonical", Malformed, "1.4", "{found} is not below the order of the field";

@@ -138,7 +138,7 @@ fn ascending(item: Item) -> Result<Vec<u32>, Error> {
     let steps: Vec<u32> = item.list()?.into_iter().map(Item::u32).collect::<Result<_, _>>()?;
     let ascends = steps.iter().zip(steps.iter().skip(1)).all(|(a, b)| a < b);
     if steps.is_empty() || !ascends {
-        return Err(Error::EvidenceSteps { found: steps });
+        return Err(Error::EvidenceSteps { found: format!("{steps:?}") });
     }
     Ok(steps)
 }

@@ -1,9 +1,15 @@
 //! Glue: cheap deterministic integer functions that the verifier executes itself (FORMAT.md §7).
+//!
+//! Never a float: every function is stated in integers, so that no two machines differ.
+
+mod arrange;
+mod round;
+mod softmax;
 
 use crate::{
     Error,
     ids::Name,
-    operation::Settings,
+    operation::{Setting, Settings},
     value::{Dtype, TensorType, Type},
 };
 
@@ -12,88 +18,191 @@ use crate::{
 pub enum Glue {
     /// Index of the greatest element; the lowest index among equals. FORMAT.md §7.1.
     Argmax,
+    /// Tensors one after the other along `axis`. FORMAT.md §7.2.
+    Concat,
+    /// The same numbers on another scale, in another element type. FORMAT.md §7.3.
+    Rescale,
+    /// Probabilities along the last dimension, in units of 2^-30. FORMAT.md §7.4.
+    Softmax,
+    /// 1 where an element is at least `at`, else 0. FORMAT.md §7.5.
+    Threshold,
+    /// Indices of the `k` greatest elements, greatest first. FORMAT.md §7.6.
+    TopK,
 }
 
 impl Glue {
+    /// All functions, in alphabetical order of their names.
+    pub const ALL: [Self; 6] =
+        [Self::Argmax, Self::Concat, Self::Rescale, Self::Softmax, Self::Threshold, Self::TopK];
+
+    /// The name in the format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Argmax => "argmax",
+            Self::Concat => "concat",
+            Self::Rescale => "rescale",
+            Self::Softmax => "softmax",
+            Self::Threshold => "threshold",
+            Self::TopK => "top-k",
+        }
+    }
+
+    /// The name, as operations carry it.
+    pub fn id(self) -> Name {
+        Name::new(self.name()).expect("every function's name is in the grammar")
+    }
+
     /// The function of this name.
     pub fn named(name: &Name) -> Result<Self, Error> {
-        match name.as_str() {
-            "argmax" => Ok(Self::Argmax),
-            _ => Err(Error::GlueUnknown { found: name.clone() }),
-        }
+        let mut all = Self::ALL.into_iter();
+        let found = all.find(|glue| glue.name() == name.as_str());
+        found.ok_or_else(|| Error::GlueUnknown { found: name.clone() })
     }
 
     /// Type of the output for inputs of these types. Errors: types or settings that the function
     /// does not take.
     pub fn output_type(self, settings: &Settings, inputs: &[&Type]) -> Result<Type, Error> {
-        let refuse = |why| Err(Error::GlueArguments { why });
-        match self {
-            Self::Argmax => {
-                if !settings.is_empty() {
-                    return refuse("argmax has no settings");
-                }
-                let [Type::Tensor(tensor)] = inputs else {
-                    return refuse("argmax takes one tensor");
-                };
-                if tensor.dtype() == Dtype::F32 {
-                    return refuse("argmax takes integers");
-                }
-                TensorType::new(Dtype::I32, &[1], 0).map(Type::Tensor)
-            }
-        }
+        Ok(Type::Tensor(Call::read(self, settings, inputs)?.output))
     }
 
     /// Executes the function on values of these types.
     pub fn run(self, settings: &Settings, inputs: &[(&Type, &[u8])]) -> Result<Vec<u8>, Error> {
         let kinds: Vec<_> = inputs.iter().map(|(kind, _)| *kind).collect();
-        let output = self.output_type(settings, &kinds)?;
-        match (self, inputs, &output) {
-            (Self::Argmax, [(Type::Tensor(tensor), bytes)], Type::Tensor(output)) => {
-                let integers = tensor.integers(bytes)?;
-                let mut best: Option<(i64, i64)> = None;
-                for (index, integer) in (0i64..).zip(integers) {
-                    if best.is_none_or(|(_, greatest)| integer > greatest) {
-                        best = Some((index, integer));
-                    }
-                }
-                let (index, _) =
-                    best.ok_or(Error::GlueArguments { why: "argmax takes a tensor" })?;
-                output.bytes_of(&[index])
+        let call = Call::read(self, settings, &kinds)?;
+        let mut integers = Vec::new();
+        for (kind, (_, bytes)) in call.inputs.iter().zip(inputs) {
+            integers.push(kind.integers(bytes)?);
+        }
+        call.output.bytes_of(&call.run(&integers))
+    }
+}
+
+/// A function with its settings and types read.
+struct Call<'a> {
+    function: Function,
+    inputs: Vec<&'a TensorType>,
+    output: TensorType,
+}
+
+enum Function {
+    Argmax,
+    /// The axis.
+    Concat(usize),
+    /// Scale of the output minus that of the input.
+    Rescale(i32),
+    Softmax,
+    /// The least element that counts.
+    Threshold(i64),
+    /// How many.
+    TopK(usize),
+}
+
+impl<'a> Call<'a> {
+    fn read(glue: Glue, settings: &Settings, inputs: &[&'a Type]) -> Result<Self, Error> {
+        let mut tensors = Vec::new();
+        for kind in inputs {
+            match kind {
+                Type::Tensor(tensor) if tensor.dtype() != Dtype::F32 => tensors.push(tensor),
+                _ => return refuse("glue takes tensors of integers"),
             }
-            _ => Err(Error::GlueArguments { why: "argmax takes one tensor" }),
+        }
+        let [first, rest @ ..] = tensors.as_slice() else { return refuse("glue takes a tensor") };
+        if glue != Glue::Concat && !rest.is_empty() {
+            return refuse("only concat takes more than one tensor");
+        }
+        let mut settings = Given(settings.clone());
+        let (function, output) = match glue {
+            Glue::Argmax => (Function::Argmax, TensorType::new(Dtype::I32, &[1], 0)?),
+            Glue::Concat => {
+                let axis = settings.integer("axis")?;
+                let axis = usize::try_from(axis).unwrap_or(usize::MAX);
+                (Function::Concat(axis), arrange::concat_type(axis, first, rest)?)
+            }
+            Glue::Rescale => {
+                let dtype = settings.dtype()?;
+                let scale = i8::try_from(settings.integer("scale")?);
+                let Ok(scale) = scale else { return refuse("scale is from -64 to 64") };
+                let output = TensorType::new(dtype, first.shape(), scale)?;
+                let up = i32::from(scale).saturating_sub(i32::from(first.scale()));
+                (Function::Rescale(up), output)
+            }
+            Glue::Softmax => {
+                let output = TensorType::new(Dtype::I32, first.shape(), softmax::SCALE)?;
+                (Function::Softmax, output)
+            }
+            Glue::Threshold => {
+                let at = settings.integer("at")?;
+                (Function::Threshold(at), TensorType::new(Dtype::U8, first.shape(), 0)?)
+            }
+            Glue::TopK => {
+                let k = u32::try_from(settings.integer("k")?).unwrap_or(0);
+                let count = usize::try_from(k).unwrap_or(0);
+                if count == 0 || count > first.elements() {
+                    return refuse("k is from 1 to the number of elements");
+                }
+                (Function::TopK(count), TensorType::new(Dtype::I32, &[k], 0)?)
+            }
+        };
+        settings.finish()?;
+        Ok(Self { function, inputs: tensors, output })
+    }
+
+    /// The integers of the output, from those of the inputs.
+    fn run(&self, inputs: &[Vec<i64>]) -> Vec<i64> {
+        let (Some(first), Some(kind)) = (inputs.first(), self.inputs.first()) else {
+            return Vec::new();
+        };
+        match self.function {
+            Function::Argmax => arrange::greatest(first, 1),
+            Function::Concat(axis) => arrange::concat(axis, &self.inputs, inputs),
+            Function::Rescale(up) => {
+                let (low, high) = self.output.dtype().range().unwrap_or_default();
+                first.iter().map(|x| round::rescale(*x, up).clamp(low, high)).collect()
+            }
+            Function::Softmax => softmax::softmax(first, kind),
+            Function::Threshold(at) => first.iter().map(|x| i64::from(*x >= at)).collect(),
+            Function::TopK(k) => arrange::greatest(first, k),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Settings, taken one by one; one that is left over is refused.
+struct Given(Settings);
 
-    fn argmax(dtype: Dtype, integers: &[i64]) -> Result<Vec<u8>, Error> {
-        let tensor = TensorType::new(dtype, &[1, integers.len() as u32], 0).unwrap();
-        let bytes = tensor.bytes_of(integers).unwrap();
-        Glue::Argmax.run(&Settings::new(), &[(&Type::Tensor(tensor), &bytes)])
+impl Given {
+    fn take(&mut self, name: &str) -> Option<Setting> {
+        self.0.remove(&Name::new(name).ok()?)
     }
 
-    #[test]
-    fn argmax_takes_the_lowest_index_among_equals() {
-        let index = |index: i32| Ok(index.to_le_bytes().to_vec());
-        assert_eq!(argmax(Dtype::I8, &[-5, -3, -4]), index(1));
-        assert_eq!(argmax(Dtype::I32, &[7, 9, 9, 2]), index(1));
-        assert_eq!(argmax(Dtype::U8, &[0, 0, 0]), index(0));
-        assert_eq!(argmax(Dtype::I16, &[-0x8000, 0x7fff]), index(1));
+    fn integer(&mut self, name: &'static str) -> Result<i64, Error> {
+        match self.take(name) {
+            Some(Setting::Int(integer)) => Ok(integer),
+            _ => refuse(
+                "it wants a whole number: axis of concat, scale of rescale, at of threshold, k of top-k",
+            ),
+        }
     }
 
-    #[test]
-    fn arguments_that_do_not_fit_are_refused() {
-        let float = Type::Tensor(TensorType::new(Dtype::F32, &[1], 0).unwrap());
-        let refused = |result| matches!(result, Err(Error::GlueArguments { .. }));
-        assert!(refused(Glue::Argmax.run(&Settings::new(), &[(&float, &[0; 4])])));
-        assert!(refused(Glue::Argmax.run(&Settings::new(), &[])));
-        let settings = [(Name::new("k").unwrap(), crate::operation::Setting::Int(1))].into();
-        let small = Type::Tensor(TensorType::new(Dtype::I8, &[1], 0).unwrap());
-        assert!(refused(Glue::Argmax.run(&settings, &[(&small, &[0])])));
-        let unknown = Name::new("median").unwrap();
-        assert_eq!(Glue::named(&unknown), Err(Error::GlueUnknown { found: unknown }));
+    fn dtype(&mut self) -> Result<Dtype, Error> {
+        let Some(Setting::Text(text)) = self.take("dtype") else {
+            return refuse("rescale wants dtype: i8, i16, i32 or u8");
+        };
+        let known = [Dtype::I8, Dtype::I16, Dtype::I32, Dtype::U8];
+        let found = known.into_iter().find(|dtype| dtype.name() == text);
+        found.map_or_else(|| refuse("rescale wants dtype: i8, i16, i32 or u8"), Ok)
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => refuse("it has a setting that the function does not take"),
+        }
     }
 }
+
+fn refuse<T>(why: &'static str) -> Result<T, Error> {
+    Err(Error::GlueArguments { why })
+}
+
+#[cfg(test)]
+mod tests;

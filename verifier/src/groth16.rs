@@ -3,10 +3,14 @@
 //! `ark-groth16` checks the equation and nothing else: points, lengths, encodings, degenerate keys
 //! and the number of inputs are checked here.
 
+mod batch;
+
 use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr as _;
 use ark_groth16::{Groth16, PreparedVerifyingKey, prepare_verifying_key};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+
+pub use batch::{Statement, that_hold};
 
 use crate::{
     Error,

@@ -29,5 +29,6 @@ pub use commitment::{Algorithm, Commitment};
 pub use error::{Error, ErrorKind};
 pub use time::{TimeError, UnixMillis};
 pub use verify::{
-    CallerValues, Clock, ResultValue, Verified, VerifiedArchived, explain, verify, verify_archived,
+    BatchItem, CallerValues, Clock, ResultValue, Verified, VerifiedArchived, explain, verify,
+    verify_archived, verify_batch,
 };

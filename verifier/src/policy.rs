@@ -1,4 +1,4 @@
-//! What a relying party demands: the whole plan it accepts, and reference values (FORMAT.md §9).
+//! What a relying party demands: the whole releases it accepts, and reference values (FORMAT.md §9).
 //!
 //! Nothing has a permissive default, unknown and repeated fields are refused, and every word that
 //! loosens a check is long enough to be seen.
@@ -7,6 +7,7 @@ mod image;
 mod json;
 mod learn;
 mod plan;
+mod release;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +15,12 @@ use serde::{Deserialize, Serialize};
 
 pub use image::Image;
 pub use plan::{Plan, PlannedStep, PlannedValue};
+pub use release::Release;
 
 use crate::{
     Error, UnixMillis,
     ids::{Name, Nonce, OperationDigest, PolicyDigest, Sha256Digest},
-    operation::Method,
+    value::Type,
 };
 
 /// A policy as its owner wrote it. Only [`Policy::from_json`] and [`Policy::learn`] make one that
@@ -40,9 +42,7 @@ pub struct Policy {
     outcomes: Vec<Name>,
     #[serde(deserialize_with = "json::unique")]
     inputs: BTreeMap<Name, InputRule>,
-    plan: Plan,
-    #[serde(default, deserialize_with = "json::unique")]
-    images: BTreeMap<Name, Image>,
+    releases: Vec<Release>,
     #[serde(default, skip_serializing_if = "is_false")]
     accept_single_party_setup: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,6 +95,8 @@ impl ArchivedRule {
 impl Policy {
     /// The format's version.
     pub const VERSION: u32 = 0;
+    /// Most releases: a deploy has two, and each may be tried on a receipt.
+    pub const MAX_RELEASES: usize = 8;
     /// Most bytes of a policy.
     pub const MAX_BYTES: usize = 1 << 20;
 
@@ -160,17 +162,15 @@ impl Policy {
         self.inputs.get(name).copied()
     }
 
-    /// The plan that is accepted.
-    pub const fn plan(&self) -> &Plan {
-        &self.plan
+    /// The releases that are accepted, each as a whole: at least one.
+    pub fn releases(&self) -> &[Release] {
+        &self.releases
     }
 
-    /// The images that may cover a step, by name.
-    pub fn images_of<'p>(
-        &'p self,
-        step: &'p PlannedStep,
-    ) -> impl Iterator<Item = (&'p Name, &'p Image)> {
-        step.images.iter().filter_map(|name| self.images.get_key_value(name))
+    /// Type of a value, by the first release that has it.
+    pub fn type_of(&self, name: &Name) -> Option<&Type> {
+        let mut values = self.releases.iter().flat_map(|release| &release.plan().values);
+        values.find(|value| value.name == *name).map(|value| &value.kind)
     }
 
     /// Whether a key that one party made is accepted.
@@ -204,19 +204,11 @@ impl Policy {
                 "accept_single_party_setup: whoever made a key of one party can forge its proofs";
             words.push(word.to_owned());
         }
-        for (name, image) in &self.images {
-            words.extend(image.loosened().map(|word| format!("image {name}: {word}")));
-        }
-        for step in &self.plan.steps {
-            if step.accept_operators_word {
-                words.push(format!("accept_operators_word: nothing shows step {}", step.name));
-            }
-            for setting in &step.free_settings {
-                words.push(format!(
-                    "free_settings: {setting} of step {} may be anything",
-                    step.name
-                ));
-            }
+        for release in &self.releases {
+            words.extend(release.loosened().into_iter().map(|word| match self.releases.len() {
+                1 => word,
+                _ => format!("release {}: {word}", release.name()),
+            }));
         }
         words
     }
@@ -235,25 +227,21 @@ impl Policy {
         if self.outcomes.is_empty() {
             return refuse("it accepts no outcome".to_owned());
         }
-        self.plan.check()?;
-        let ruled: BTreeSet<_> = self.inputs.keys().collect();
-        let planned: BTreeSet<_> = self.plan.inputs.iter().collect();
-        if ruled != planned {
-            return refuse("inputs and plan.inputs do not name the same values".to_owned());
+        if !(1..=Self::MAX_RELEASES).contains(&self.releases.len()) {
+            let (most, found) = (Self::MAX_RELEASES, self.releases.len());
+            return refuse(format!("it has {found} releases, expected 1 to {most}"));
         }
-        for step in &self.plan.steps {
-            if let Some(image) = step.images.iter().find(|name| !self.images.contains_key(name)) {
-                return refuse(format!(
-                    "step {} names image {image}, which images lacks",
-                    step.name
-                ));
-            }
-            let demands = |method| step.evidence.iter().any(|set| set.contains(method));
-            if demands(Method::Tee) && step.images.is_empty() {
-                return refuse(format!("step {} demands tee and names no image", step.name));
-            }
-            if demands(Method::Zk) && step.card.is_none() {
-                return refuse(format!("step {} demands zk and pins no card", step.name));
+        let names: BTreeSet<_> = self.releases.iter().map(Release::name).collect();
+        if names.len() != self.releases.len() {
+            return refuse("two releases have one name".to_owned());
+        }
+        let ruled: BTreeSet<_> = self.inputs.keys().collect();
+        for release in &self.releases {
+            release.check()?;
+            if ruled != release.plan().inputs.iter().collect() {
+                let name = release.name();
+                let why = "inputs and plan.inputs of release";
+                return refuse(format!("{why} {name} do not name the same values"));
             }
         }
         if self.archived.is_some_and(|window| window.from_ms > window.to_ms) {

@@ -22,6 +22,8 @@ pub struct Report {
     pub mode: Mode,
     /// Digest of the policy's text.
     pub policy: Option<PolicyDigest>,
+    /// The release of the policy under which the receipt was examined, where it could be read.
+    pub release: Option<Name>,
     /// Identity of the operation, where the receipt could be read.
     pub operation: Option<OperationDigest>,
     /// Every check, in order.
@@ -36,6 +38,8 @@ pub struct Report {
     pub loosened: Vec<String>,
     /// What remains to be trusted.
     pub trust: Vec<TrustLine>,
+    /// What shows the ways from inputs to results; empty where the plan is not the release's.
+    pub paths: Vec<PathReport>,
 }
 
 /// Accepted or refused.
@@ -93,6 +97,12 @@ pub struct Check {
     /// What kind of refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
+    /// What was demanded, where something was compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What was there instead, or likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
     /// A sentence for people.
     pub says: String,
 }
@@ -145,6 +155,18 @@ pub struct TrustLine {
     pub assumption: String,
 }
 
+/// The ways from one input to one result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PathReport {
+    /// Name of the operation input.
+    pub input: Name,
+    /// Name of the result.
+    pub result: Name,
+    /// For each way, the methods that hold at its steps, `none` among them where a step is shown by
+    /// nothing; each set once.
+    pub methods: Vec<Vec<&'static str>>,
+}
+
 impl Report {
     /// The report as JSON text: two spaces of indentation, a final line feed.
     pub fn to_json(&self) -> String {
@@ -161,7 +183,8 @@ impl Check {
         status: Status,
         says: String,
     ) -> Self {
-        Self { id, subject: None, status, section, code: None, kind: None, says }
+        let (subject, code, kind, expected, found) = (None, None, None, None, None);
+        Self { id, subject, status, section, code, kind, expected, found, says }
     }
 
     pub(crate) fn failed(id: &'static str, error: &Error) -> Self {
@@ -174,8 +197,15 @@ impl Check {
         Self {
             code: Some(error.code()),
             kind: Some(kind),
+            expected: error.expected(),
+            found: error.found(),
             ..Self::new(id, error.section(), Status::Fail, error.to_string())
         }
+    }
+
+    pub(crate) fn compared(mut self, expected: String, found: String) -> Self {
+        (self.expected, self.found) = (Some(expected), Some(found));
+        self
     }
 
     pub(crate) fn of(mut self, subject: impl core::fmt::Display) -> Self {

@@ -3,9 +3,11 @@
 //! [`verify`] and [`verify_archived`] return evidence that everything passed, or the first reason
 //! for refusing. [`explain`] makes the same examination and returns all of it.
 
+mod batch;
 mod cards;
 mod claims;
 mod examination;
+mod paths;
 mod recompute;
 mod requirements;
 mod tee;
@@ -15,12 +17,15 @@ mod zk;
 
 use std::collections::BTreeMap;
 
+pub use batch::{BatchItem, verify_batch};
 use examination::Examination;
+
+use batch::Known;
 
 use crate::{
     Error, UnixMillis,
     ids::{Name, OperationDigest},
-    policy::Policy,
+    policy::{Policy, Release},
     receipt::Receipt,
     report::Report,
     value::Type,
@@ -95,7 +100,8 @@ pub fn verify(
     now: UnixMillis,
     values: &CallerValues,
 ) -> Result<Verified, Error> {
-    examine(receipt, policy, Clock::Live(now), values).into_outcome().map(Verified)
+    let known = Known::default();
+    decide(receipt, policy, Clock::Live(now), values, &known).map(Verified)
 }
 
 /// Checks a receipt as of its attestations' own times, which must lie in the policy's window.
@@ -104,21 +110,69 @@ pub fn verify_archived(
     policy: &Policy,
     values: &CallerValues,
 ) -> Result<VerifiedArchived, Error> {
-    examine(receipt, policy, Clock::Archived, values).into_outcome().map(VerifiedArchived)
+    let known = Known::default();
+    decide(receipt, policy, Clock::Archived, values, &known).map(VerifiedArchived)
 }
 
 /// Makes the same examination and returns the whole report, whatever it says.
 pub fn explain(receipt: &[u8], policy: &Policy, clock: Clock, values: &CallerValues) -> Report {
-    examine(receipt, policy, clock, values).into_report()
+    examine(receipt, policy, clock, values, &Known::default(), Until::TheEnd).into_report()
 }
 
+fn decide(
+    receipt: &[u8],
+    policy: &Policy,
+    clock: Clock,
+    values: &CallerValues,
+    known: &Known,
+) -> Result<Outcome, Error> {
+    examine(receipt, policy, clock, values, known, Until::TheFirstRefusal).into_outcome()
+}
+
+/// How far an examination goes. The first refusal is the answer either way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Signatures and proofs are not looked at once the answer is known.
+    TheFirstRefusal,
+    /// The report names every failure.
+    TheEnd,
+}
+
+/// Under the first release that accepts; else under the first whose plan is the receipt's; else
+/// under the first. FORMAT.md §9.8.
 fn examine<'a>(
     bytes: &[u8],
     policy: &'a Policy,
     clock: Clock,
-    given: &'a CallerValues,
+    given: &CallerValues,
+    known: &Known,
+    until: Until,
 ) -> Examination<'a> {
-    let mut exam = Examination::new(policy, clock);
+    let mut answer: Option<Examination<'a>> = None;
+    for release in policy.releases() {
+        let exam = examine_release(bytes, policy, release, clock, given, known, until);
+        if exam.accepts() {
+            return exam;
+        }
+        let closer = exam.plan_is_the_releases
+            && answer.as_ref().is_some_and(|answer| !answer.plan_is_the_releases);
+        if closer || answer.is_none() {
+            answer = Some(exam);
+        }
+    }
+    answer.expect("a policy has a release")
+}
+
+fn examine_release<'a>(
+    bytes: &[u8],
+    policy: &'a Policy,
+    release: &'a Release,
+    clock: Clock,
+    given: &CallerValues,
+    known: &Known,
+    until: Until,
+) -> Examination<'a> {
+    let mut exam = Examination::new(policy, release, clock);
     exam.check("policy-reviewed", "9.7", claims::reviewed(policy), "its owner has read the policy");
     let receipt = match Receipt::from_bytes(bytes) {
         Ok(receipt) => exam.receipt(receipt),
@@ -127,14 +181,25 @@ fn examine<'a>(
             return exam;
         }
     };
+    let over = |exam: &Examination<'_>| until == Until::TheFirstRefusal && !exam.accepts();
     claims::check(&mut exam, &receipt);
-    let cards = cards::check(&mut exam, &receipt);
+    if over(&exam) {
+        return exam;
+    }
+    let cards = cards::check(&mut exam, &receipt, known);
     let values = values::check(&mut exam, &receipt, given);
+    if over(&exam) {
+        return exam;
+    }
     tee::check(&mut exam, &receipt);
-    zk::check(&mut exam, &receipt, &cards);
+    if over(&exam) {
+        return exam;
+    }
+    zk::check(&mut exam, &receipt, &cards, known);
     recompute::check(&mut exam, &receipt, &values);
     requirements::check(&mut exam, &receipt);
     values::results(&mut exam, &receipt, values);
     trust::bill(&mut exam, &receipt, &cards);
+    paths::list(&mut exam, &receipt);
     exam
 }

@@ -7,7 +7,7 @@ import type { Type } from "assay-verifier";
 
 export interface PolicyWords {
   readonly operation: string;
-  /** Types of all values of its plan. */
+  /** Types of all values of its plans. */
   readonly types: ReadonlyMap<string, Type>;
   /** Inputs that you have to bring. */
   readonly callerInputs: readonly string[];
@@ -22,7 +22,7 @@ export interface ImageWords {
   readonly pcr0: string | null;
 }
 
-/** Null where it is no JSON object with a plan; the verifier says why. */
+/** Null where it is no JSON object with releases; the verifier says why. */
 export function policyWords(bytes: Uint8Array): PolicyWords | null {
   let json: unknown;
   try {
@@ -31,24 +31,25 @@ export function policyWords(bytes: Uint8Array): PolicyWords | null {
     return null;
   }
   if (!isPolicy(json)) return null;
-  const values = list(record(record(json)["plan"])["values"]).map(record);
+  const releases = list(record(json)["releases"]).map(record);
+  const values = releases.flatMap((release) => list(record(release["plan"])["values"])).map(record);
   const inputs = Object.entries(record(record(json)["inputs"]));
   return {
     operation: text(record(json)["operation"]) ?? "",
     types: new Map(values.map((value) => [text(value["name"]) ?? "", record(value["type"]) as unknown as Type])),
     callerInputs: inputs.filter(([, rule]) => rule === "caller_bytes").map(([name]) => name),
-    images: Object.entries(record(record(json)["images"])).map(([name, image]) => ({
-      name,
+    images: releases.flatMap((release) => Object.entries(record(release["images"])).map(([name, image]) => ({
+      name: releases.length === 1 ? name : `${text(release["name"]) ?? ""} ${name}`,
       otherRoot: text(record(image)["accept_root_other_than_aws"]),
       pcr0: text(record(record(image)["pcrs"])["0"]),
-    })),
+    }))),
     nonce: text(record(json)["nonce"]),
   };
 }
 
-/** An object with a plan: what tells a policy from a tensor among dropped files. */
+/** An object with releases: what tells a policy from a tensor among dropped files. */
 export function isPolicy(json: unknown): boolean {
-  return typeof json === "object" && json !== null && "plan" in json;
+  return typeof json === "object" && json !== null && "releases" in json;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

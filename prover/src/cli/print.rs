@@ -124,4 +124,9 @@ fn trust(report: &Report) {
         let step = line.step.as_ref().map_or("all", |name| name.as_str());
         println!("  {step:<12} {}", line.assumption);
     }
+    for path in &report.paths {
+        for way in &path.methods {
+            println!("from {} to {}: shown by {}", path.input, path.result, way.join(", "));
+        }
+    }
 }

@@ -59,12 +59,11 @@ fn report(args: &VerifyArgs) -> Result<Report, Error> {
     };
     let mut values = CallerValues::new();
     for given in &args.values {
-        let mut planned = policy.plan().values.iter();
-        let Some(value) = planned.find(|value| value.name == given.name) else {
+        let Some(kind) = policy.type_of(&given.name) else {
             let name = given.name.clone();
             return Err(assay_verifier::Error::CallerValueUnknown { found: name }.into());
         };
-        let bytes = input::read(&given.name, &value.kind, &given.path)?;
+        let bytes = input::read(&given.name, kind, &given.path)?;
         if values.insert(given.name.clone(), bytes).is_some() {
             return Err(Error::Usage { why: format!("--value {} is given twice", given.name) });
         }

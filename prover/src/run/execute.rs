@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use assay_verifier::{
     card::Card,
     evidence::Evidence,
-    glue::Glue,
     groth16::context,
     ids::{CardDigest, ModelKind, Name, OperationDigest, Salt},
     operation::{Method, Setting, Settings},
@@ -108,7 +107,7 @@ impl Prepared {
         engine: &dyn TeeEngine,
     ) -> Result<Vec<Vec<u8>>, Error> {
         match &step.function {
-            Function::Glue(name) => Ok(vec![Glue::named(name)?.run(&Settings::new(), inputs)?]),
+            Function::Glue(glue, settings) => Ok(vec![glue.run(settings, inputs)?]),
             Function::Model(model) if model.kind == ModelKind::TorchScript => {
                 torch(step, model, inputs, engine)
             }

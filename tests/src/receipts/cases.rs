@@ -1,8 +1,10 @@
 //! Receipts that must be accepted, and lies, each with one thing wrong and its own refusal.
 
+mod branches;
 mod bytes;
 mod evidence;
 mod keys;
+mod loosened;
 mod plan;
 mod policy;
 
@@ -28,7 +30,11 @@ pub struct Case {
 
 impl Case {
     fn new() -> Self {
-        let fixture = Fixture::default();
+        Self::of(Fixture::default())
+    }
+
+    /// A case of this operation, in order.
+    fn of(fixture: Fixture) -> Self {
         let values = fixture.caller_values().into_iter();
         Self {
             policy: fixture.policy(),
@@ -50,7 +56,16 @@ type Row = (&'static str, &'static str, &'static str, fn(&mut Case));
 
 /// All vectors, by name. Names begin with what the lie is about.
 pub fn all() -> Vec<Vector> {
-    let rows = [ACCEPTED, bytes::ROWS, plan::ROWS, evidence::ROWS, keys::ROWS, policy::ROWS];
+    let rows = [
+        ACCEPTED,
+        branches::ROWS,
+        bytes::ROWS,
+        evidence::ROWS,
+        keys::ROWS,
+        loosened::ROWS,
+        plan::ROWS,
+        policy::ROWS,
+    ];
     let mut vectors: Vec<_> = rows.into_iter().flatten().map(vector).collect();
     vectors.sort_by_key(|vector| vector.name);
     vectors

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{ArchivedRule, Image, InputRule, LiveRule, Plan, PlannedStep, PlannedValue, Policy};
+use super::{
+    ArchivedRule, Image, InputRule, LiveRule, Plan, PlannedStep, PlannedValue, Policy, Release,
+};
 use crate::{
     Error,
     attestation::{Document, PcrSet, Root},
@@ -38,8 +40,11 @@ impl Policy {
             nonce,
             outcomes: vec![operation.outcome.clone()],
             inputs: rules.collect(),
-            plan,
-            images: images.into_iter().map(|learned| (learned.name, learned.image)).collect(),
+            releases: vec![Release::new(
+                Name::new("release-0")?,
+                plan,
+                images.into_iter().map(|learned| (learned.name, learned.image)).collect(),
+            )],
             accept_single_party_setup: single_party,
             live: Some(LiveRule {
                 max_age_ms: DEFAULT_MAX_AGE_MS,

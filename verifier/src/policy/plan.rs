@@ -55,7 +55,7 @@ pub struct PlannedStep {
     pub inputs: Vec<Name>,
     /// The values it gives, in order.
     pub outputs: Vec<Name>,
-    /// Alternatives: all methods of one of them must hold.
+    /// Alternatives: all methods of one of them must hold. None: the release's default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Methods>,
     /// Takes the place of `evidence`: nothing is demanded.
@@ -93,10 +93,6 @@ impl Plan {
         for step in &self.steps {
             if step.evidence.iter().any(Methods::is_empty) {
                 return refuse(format!("step {} has an empty alternative", step.name));
-            }
-            if step.evidence.is_empty() != step.accept_operators_word {
-                let why = "names either evidence or accept_operators_word";
-                return refuse(format!("step {} {why}", step.name));
             }
             if let Some(name) =
                 step.free_settings.iter().find(|name| step.settings.contains_key(name))

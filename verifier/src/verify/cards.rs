@@ -1,8 +1,8 @@
 //! Key cards against the operation and the policy (FORMAT.md §6.4, §9.5).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::examination::Examination;
+use super::{batch::Known, examination::Examination};
 use crate::{
     Error,
     card::{Card, Setup},
@@ -17,17 +17,18 @@ use crate::{
 /// A card that fits its steps, with its key.
 pub(super) struct Checked {
     pub(super) card: Card,
-    pub(super) key: VerifyingKey,
+    pub(super) key: Arc<VerifyingKey>,
 }
 
 /// Checks every card that is there; returns those that are in order.
 pub(super) fn check(
     exam: &mut Examination<'_>,
     receipt: &Receipt,
+    known: &Known,
 ) -> BTreeMap<CardDigest, Checked> {
     let mut checked = BTreeMap::new();
     for (digest, bytes) in receipt.cards() {
-        match read(exam, receipt, digest, bytes) {
+        match read(exam, receipt, digest, bytes, known) {
             Ok(card) => {
                 let says =
                     "the key is sound, and the card fits the steps that refer to it".to_owned();
@@ -45,6 +46,7 @@ fn read(
     receipt: &Receipt,
     digest: CardDigest,
     bytes: &[u8],
+    known: &Known,
 ) -> Result<Checked, Error> {
     let operation = receipt.operation();
     let card = Card::from_bytes(bytes)?;
@@ -55,11 +57,11 @@ fn read(
     for step in steps {
         fits(&card, step, receipt)?;
     }
-    let pinned = exam.policy.plan().steps.iter().any(|step| step.card == Some(digest));
+    let pinned = exam.release.plan().steps.iter().any(|step| step.card == Some(digest));
     if pinned && card.setup == Setup::SingleParty && !exam.policy.accepts_single_party_setup() {
         return Err(Error::SetupSingleParty { key: card.key_id() });
     }
-    let key = card.verifying_key()?;
+    let key = known.key(digest, &card)?;
     Ok(Checked { card, key })
 }
 

@@ -3,6 +3,7 @@
 use super::examination::Examination;
 use crate::{
     Error,
+    ids::Name,
     operation::{NonceClaim, Operation},
     policy::Policy,
     receipt::Receipt,
@@ -14,10 +15,18 @@ pub(super) fn reviewed(policy: &Policy) -> Result<(), Error> {
 
 pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
     let (policy, operation) = (exam.policy, receipt.operation());
-    exam.check("operation-name", "9.3", name(policy, operation), "it is the operation asked for");
-    if policy.operation_digest().is_some() {
+    exam.compare(
+        "operation-name",
+        "9.3",
+        name(policy, operation),
+        "it is the operation asked for",
+        policy.operation().to_string(),
+        operation.name.to_string(),
+    );
+    if let Some(expected) = policy.operation_digest() {
         let says = "it is the very operation that was pinned";
-        exam.check("operation-digest", "9.3", digest(policy, receipt), says);
+        let (expected, found) = (expected.to_string(), receipt.digest().to_string());
+        exam.compare("operation-digest", "9.3", digest(policy, receipt), says, expected, found);
     }
     let says = match operation.nonce {
         NonceClaim::Client(_) if policy.nonce().is_some() => "it carries the nonce of this policy",
@@ -25,10 +34,22 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
         NonceClaim::None => "it carries no nonce",
         NonceClaim::Server(_) => "its nonce was made by the operator: it may be an old receipt",
     };
-    exam.check("nonce", "9.3", nonce(policy, operation), says);
-    exam.check("outcome", "9.3", outcome(policy, operation), "its outcome is accepted");
+    let expected =
+        policy.nonce().map_or("any, or none".to_owned(), |nonce| format!("client {nonce}"));
+    exam.compare("nonce", "9.3", nonce(policy, operation), says, expected, made(operation));
+    let outcomes: Vec<_> = policy.outcomes().iter().map(Name::as_str).collect();
+    exam.compare(
+        "outcome",
+        "9.3",
+        outcome(policy, operation),
+        "its outcome is accepted",
+        outcomes.join(" or "),
+        operation.outcome.to_string(),
+    );
     let says = "steps, functions, settings, wiring and types are those of the policy";
-    exam.check("plan", "9.2", policy.plan().compare(operation), says);
+    let compared = exam.release.plan().compare(operation);
+    exam.plan_is_the_releases = compared.is_ok();
+    exam.check("plan", "9.2", compared, says);
 }
 
 fn name(policy: &Policy, operation: &Operation) -> Result<(), Error> {
@@ -55,12 +76,17 @@ fn nonce(policy: &Policy, operation: &Operation) -> Result<(), Error> {
     match (policy.nonce(), &operation.nonce) {
         (None, _) => Ok(()),
         (Some(expected), NonceClaim::Client(found)) if expected == found => Ok(()),
-        (Some(expected), found) => {
-            let nonce = found.nonce().map_or_else(String::new, |nonce| format!(" {nonce}"));
-            let found = format!("{}{nonce}", found.maker());
-            Err(Error::NonceMismatch { expected: format!("client {expected}"), found })
+        (Some(expected), _) => {
+            let (expected, found) = (format!("client {expected}"), made(operation));
+            Err(Error::NonceMismatch { expected, found })
         }
     }
+}
+
+/// Who made the operation's nonce, and the nonce.
+fn made(operation: &Operation) -> String {
+    let nonce = operation.nonce.nonce().map_or_else(String::new, |nonce| format!(" {nonce}"));
+    format!("{}{nonce}", operation.nonce.maker())
 }
 
 fn outcome(policy: &Policy, operation: &Operation) -> Result<(), Error> {

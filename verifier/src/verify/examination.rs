@@ -1,24 +1,32 @@
 //! The state of an examination: checks so far, first failure, methods that held.
 
+use std::collections::BTreeMap;
+
 use super::{Clock, Outcome, ResultValue};
 use crate::{
     Error,
+    ids::Name,
     operation::{Method, Methods},
-    policy::Policy,
+    policy::{Policy, Release},
     receipt::Receipt,
     report::{Check, Mode, Report, Status, StepReport, TrustLine, Verdict},
 };
 
 pub(super) struct Examination<'a> {
     pub(super) policy: &'a Policy,
+    pub(super) release: &'a Release,
     pub(super) clock: Clock,
     pub(super) report: Report,
     pub(super) results: Vec<ResultValue>,
+    /// The images that attested steps, by the step's index.
+    pub(super) attested: BTreeMap<u32, Name>,
+    /// Whether steps, functions, wiring and types are the release's.
+    pub(super) plan_is_the_releases: bool,
     first: Option<Error>,
 }
 
 impl<'a> Examination<'a> {
-    pub(super) fn new(policy: &'a Policy, clock: Clock) -> Self {
+    pub(super) fn new(policy: &'a Policy, release: &'a Release, clock: Clock) -> Self {
         let mode = match clock {
             Clock::Archived => Mode::Archived,
             Clock::Live(now) => Mode::Live { now_ms: now.get() },
@@ -28,6 +36,7 @@ impl<'a> Examination<'a> {
             code: None,
             mode,
             policy: policy.digest(),
+            release: None,
             operation: None,
             checks: Vec::new(),
             steps: Vec::new(),
@@ -35,8 +44,18 @@ impl<'a> Examination<'a> {
             results: Vec::new(),
             loosened: policy.loosened(),
             trust: Vec::new(),
+            paths: Vec::new(),
         };
-        Self { policy, clock, report, results: Vec::new(), first: None }
+        Self {
+            policy,
+            release,
+            clock,
+            report,
+            results: Vec::new(),
+            attested: BTreeMap::new(),
+            plan_is_the_releases: false,
+            first: None,
+        }
     }
 
     /// Notes that the receipt could be read.
@@ -48,6 +67,7 @@ impl<'a> Examination<'a> {
             "it is in the format".to_owned(),
         ));
         self.report.operation = Some(receipt.digest());
+        self.report.release = Some(self.release.name().clone());
         let operation = receipt.operation();
         let names = |indices: &[u32]| {
             let values = indices.iter().filter_map(|index| operation.value(*index));
@@ -84,6 +104,24 @@ impl<'a> Examination<'a> {
     ) {
         match outcome {
             Ok(()) => self.note(Check::new(id, section, Status::Pass, says.to_owned())),
+            Err(error) => self.fail(id, error),
+        }
+    }
+
+    /// Records the outcome of a check that compares what the policy expects with what it finds.
+    pub(super) fn compare(
+        &mut self,
+        id: &'static str,
+        section: &'static str,
+        outcome: Result<(), Error>,
+        says: &str,
+        expected: String,
+        found: String,
+    ) {
+        match outcome {
+            Ok(()) => self.note(
+                Check::new(id, section, Status::Pass, says.to_owned()).compared(expected, found),
+            ),
             Err(error) => self.fail(id, error),
         }
     }
@@ -128,6 +166,11 @@ impl<'a> Examination<'a> {
         {
             report.held.insert(method);
         }
+    }
+
+    /// Whether nothing has refused the receipt.
+    pub(super) const fn accepts(&self) -> bool {
+        self.first.is_none()
     }
 
     pub(super) fn trust(&mut self, line: TrustLine) {

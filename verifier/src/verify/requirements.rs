@@ -25,7 +25,7 @@ pub(super) fn promised(receipt: &Receipt, index: u32, method: Method) -> Result<
 
 pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
     pending(exam, receipt);
-    let plan = exam.policy.plan();
+    let plan = exam.release.plan();
     for (at, planned) in plan.steps.iter().enumerate() {
         // Another plan was refused before; a step of another name is not this one.
         let step = exam.report.steps.get(at).filter(|step| step.name == planned.name);
@@ -38,17 +38,24 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
             exam.note(Check::new("requirement", "9.5", Status::Info, says).of(&planned.name));
             continue;
         }
-        let satisfied = planned.evidence.iter().any(|set| set.within(&held));
+        let evidence = exam.release.evidence_of(planned);
+        let satisfied = evidence.iter().any(|set| set.within(&held));
         if let Some(step) = exam.report.steps.get_mut(at) {
             step.satisfied = satisfied;
         }
         let outcome = if satisfied {
             Ok(())
         } else {
-            refusal(planned.name.clone(), &planned.evidence, &held, &pending)
+            refusal(planned.name.clone(), evidence, &held, &pending)
         };
-        let says = format!("{held} holds");
-        exam.check_of("requirement", &planned.name, "9.5", outcome, &says);
+        match outcome {
+            Ok(()) => exam.note(
+                Check::new("requirement", "9.5", Status::Pass, format!("{held} holds"))
+                    .compared(alternatives(evidence), held.to_string())
+                    .of(&planned.name),
+            ),
+            Err(error) => exam.fail_of("requirement", &planned.name, error),
+        }
     }
 }
 
@@ -63,14 +70,15 @@ fn refusal(
     match awaited {
         Some(pending) => Err(Error::EvidencePending { step, pending }),
         None => {
-            let expected: Vec<_> = evidence.iter().map(Methods::to_string).collect();
-            Err(Error::EvidenceMissing {
-                step,
-                expected: expected.join(" or "),
-                found: held.clone(),
-            })
+            let expected = alternatives(evidence);
+            Err(Error::EvidenceMissing { step, expected, found: held.clone() })
         }
     }
+}
+
+fn alternatives(evidence: &[Methods]) -> String {
+    let sets: Vec<_> = evidence.iter().map(Methods::to_string).collect();
+    sets.join(" or ")
 }
 
 /// Names every promised proof or attestation that is absent, whatever the policy demands.

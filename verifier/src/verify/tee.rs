@@ -14,7 +14,7 @@ use crate::{
     evidence::{Evidence, session_user_data, tee_message, tee_statement},
     ids::Name,
     operation::Method,
-    policy::{Image, Policy},
+    policy::{Image, Policy, Release},
     receipt::Receipt,
     report::{Check, Status},
 };
@@ -36,10 +36,11 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
                 let says = "the policy names no image for these steps: ignored".to_owned();
                 exam.note(Check::new("tee-evidence", "9.5", Status::Skip, says).of(&subject));
             }
-            Ok(Some(says)) => {
+            Ok(Some((image, says))) => {
                 exam.note(Check::new("tee-evidence", "5.2", Status::Pass, says).of(&subject));
                 for step in evidence.steps() {
                     exam.hold(*step, Method::Tee);
+                    exam.attested.insert(*step, image.clone());
                 }
             }
         }
@@ -64,15 +65,16 @@ fn steps(
     Ok(names)
 }
 
-/// What the attestation shows; `None` where the policy has no image to hold it against.
+/// The image that the attestation shows, in words as well; `None` where the policy has no image to
+/// hold it against.
 fn attested(
     exam: &Examination<'_>,
     receipt: &Receipt,
     evidence: &Evidence,
     bytes: &[u8],
-) -> Result<Option<String>, Error> {
+) -> Result<Option<(Name, String)>, Error> {
     let document = Document::parse(bytes)?;
-    let candidates = candidates(exam.policy, evidence.steps());
+    let candidates = candidates(exam.release, evidence.steps());
     let Some((_, first)) = candidates.first() else { return Ok(None) };
     // The document says which root it ends at; only a root that the policy names is a candidate.
     let chain = document.unverified_chain()?;
@@ -93,16 +95,16 @@ fn attested(
     authentic.permits_mode(debug)?;
     in_time(exam.policy, exam.clock, &authentic)?;
     bound(receipt, evidence, &authentic)?;
-    Ok(Some(says(image, permitted, &authentic, exam.clock)))
+    Ok(Some((image.clone(), says(image, permitted, &authentic, exam.clock))))
 }
 
 /// The images that may cover every one of the steps.
-fn candidates<'p>(policy: &'p Policy, steps: &[u32]) -> Vec<(&'p Name, &'p Image)> {
-    let planned: Vec<_> = steps.iter().map(|step| policy.plan().step(*step)).collect();
+fn candidates<'p>(release: &'p Release, steps: &[u32]) -> Vec<(&'p Name, &'p Image)> {
+    let planned: Vec<_> = steps.iter().map(|step| release.plan().step(*step)).collect();
     let Some(Some(first)) = planned.first() else { return Vec::new() };
     let by_all =
         |name: &Name| planned.iter().all(|step| step.is_some_and(|s| s.images.contains(name)));
-    policy.images_of(first).filter(|(name, _)| by_all(name)).collect()
+    release.images_of(first).filter(|(name, _)| by_all(name)).collect()
 }
 
 /// The image whose registers match whole.

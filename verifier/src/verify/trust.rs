@@ -30,7 +30,7 @@ pub(super) fn bill(
             "how the committed input {name} was made from anything else (a picture, a file) is not covered"
         )));
     }
-    for name in exam.policy.plan().results.clone() {
+    for name in exam.release.plan().results.clone() {
         let word = operators_word(exam, operation, &name);
         if !word.is_empty() {
             let steps = super::values::names(&word);
@@ -79,9 +79,10 @@ fn assumptions(
 }
 
 fn of_tee(exam: &Examination<'_>, index: u32) -> Vec<String> {
-    let Some(planned) = exam.policy.plan().step(index) else { return Vec::new() };
+    let Some(planned) = exam.release.plan().step(index) else { return Vec::new() };
     let mut lines = Vec::new();
-    for (name, image) in exam.policy.images_of(planned) {
+    let attested = exam.attested.get(&index);
+    for (name, image) in exam.release.images_of(planned).filter(|(n, _)| Some(*n) == attested) {
         let root = image.root();
         let (who, sha256) = (root.subject_common_name(), hex::encode(root.sha256()));
         lines.push(match (root.is_aws(), root.is_development()) {

@@ -114,7 +114,7 @@ fn input(
 /// Hands out the results that the policy names. A result that is not opened is refused: there
 /// would be nothing to show but the operator's word.
 pub(super) fn results(exam: &mut Examination<'_>, receipt: &Receipt, mut opened: Opened) {
-    for name in exam.policy.plan().results.clone() {
+    for name in exam.release.plan().results.clone() {
         let known = (0u32..).zip(&receipt.operation().values).find(|(_, value)| value.name == name);
         let bytes = known.and_then(|(index, value)| Some((value, opened.remove(&index)?)));
         let outcome = match bytes {

@@ -1,12 +1,15 @@
 //! Groth16 evidence (FORMAT.md §6).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{cards::Checked, examination::Examination};
+use super::{batch::Known, cards::Checked, examination::Examination};
 use crate::{
     Error,
     evidence::Evidence,
-    groth16::{Proof, context},
+    groth16::{Proof, Statement, VerifyingKey, context},
     ids::CardDigest,
     operation::{Method, Step},
     receipt::Receipt,
@@ -17,6 +20,7 @@ pub(super) fn check(
     exam: &mut Examination<'_>,
     receipt: &Receipt,
     cards: &BTreeMap<CardDigest, Checked>,
+    known: &Known,
 ) {
     let mut covered = BTreeSet::new();
     for evidence in receipt.evidence() {
@@ -34,8 +38,12 @@ pub(super) fn check(
             exam.fail_of("zk-proof", &step.name, error);
             continue;
         }
-        let outcome = proved(receipt, index, step, proof.as_slice(), cards);
-        let pinned = exam.policy.plan().step(index).and_then(|planned| planned.card);
+        let checked = step.card.and_then(|digest| cards.get(&digest));
+        let outcome = checked
+            .ok_or_else(|| Error::CardMissing { step: step.name.clone() })
+            .and_then(|card| statement(receipt, index, step, proof.as_slice(), &card.key))
+            .and_then(|statement| known.check(&statement));
+        let pinned = exam.release.plan().step(index).and_then(|planned| planned.card);
         match outcome {
             Err(error) => exam.fail_of("zk-proof", &step.name, error),
             Ok(()) if pinned.is_none() => {
@@ -54,15 +62,15 @@ pub(super) fn check(
     }
 }
 
-fn proved(
+/// What a proof claims: that these commitments, in this operation and step, are of values that the
+/// key's circuit joins.
+pub(super) fn statement(
     receipt: &Receipt,
     index: u32,
     step: &Step,
     proof: &[u8],
-    cards: &BTreeMap<CardDigest, Checked>,
-) -> Result<(), Error> {
-    let checked = step.card.and_then(|digest| cards.get(&digest));
-    let key = &checked.ok_or_else(|| Error::CardMissing { step: step.name.clone() })?.key;
+    key: &Arc<VerifyingKey>,
+) -> Result<Statement, Error> {
     let mut inputs = vec![context(&receipt.digest(), index)];
     for value in step.inputs.iter().chain(&step.outputs) {
         let commitment = receipt.operation().value(*value).map(|value| value.commitment);
@@ -72,5 +80,5 @@ fn proved(
             why: "a value of a step that promises zk is committed to with Poseidon",
         })?);
     }
-    key.verify(&inputs, &Proof::from_bytes(proof)?)
+    Ok(Statement { key: Arc::clone(key), inputs, proof: Proof::from_bytes(proof)? })
 }

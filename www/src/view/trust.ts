@@ -11,7 +11,17 @@ export function trust(report: Report): readonly Node[] {
   return steps.map((step) =>
     el("div", { class: "bill" },
       el("h3", {}, step ?? "The whole"),
-      el("ul", {}, ...report.trust.filter((line) => line.step === step).map((line) => assumption(line.assumption)))));
+      el("ul", {}, ...report.trust.filter((line) => line.step === step).map((line) => assumption(line.assumption)))))
+    .concat(report.paths.length === 0 ? [] : [ways(report)]);
+}
+
+/** By what each way from an input to a result is shown. */
+function ways(report: Report): HTMLElement {
+  const lines = report.paths.flatMap(({ input, result, methods }) => methods.map((way) => {
+    const kind = way.includes("none") ? "warning" : "none";
+    return el("li", { "data-kind": kind }, mark(kind, 18), el("span", {}, `${input} to ${result}: ${way.join(", ")}`));
+  }));
+  return el("div", { class: "bill" }, el("h3", {}, "From input to result"), el("ul", {}, ...lines));
 }
 
 function assumption(text: string): HTMLElement {

@@ -75,8 +75,9 @@ pub(super) const ROWS: &[Row] = &[
     ("tee_coverage_widened_to_a_promised_step", "session-signature", "also for the head", |case| {
         case.fixture.steps[1].methods = Methods::of(&[Method::Tee, Method::Zk]);
         case.policy = case.fixture.policy();
-        case.policy["plan"]["steps"][1]["evidence"] = serde_json::json!([["tee", "zk"]]);
-        case.policy["plan"]["steps"][1]["images"] = serde_json::json!(["image-0"]);
+        case.policy["releases"][0]["plan"]["steps"][1]["evidence"] =
+            serde_json::json!([["tee", "zk"]]);
+        case.policy["releases"][0]["plan"]["steps"][1]["images"] = serde_json::json!(["image-0"]);
         case.bytes = Some(session(case, |_, _, steps| *steps = vec![0, 1]));
     }),
     ("tee_coverage_narrowed", "session-signature", "signed for two, shown for one", |case| {
@@ -128,7 +129,7 @@ pub(super) const ROWS: &[Row] = &[
             pcr.1.fill(0);
         }
         for index in ["0", "1", "2"] {
-            case.policy["images"]["image-0"]["pcrs"][index] = "00".repeat(48).into();
+            case.policy["releases"][0]["images"]["image-0"]["pcrs"][index] = "00".repeat(48).into();
         }
     }),
     ("tee_expired", "attestation-certificate-expired", "four hours later", |case| {
@@ -164,7 +165,8 @@ pub(super) const ROWS: &[Row] = &[
         "attestation-root-mismatch",
         "not AWS's root, and the policy says AWS",
         |case| {
-            let image = case.policy["images"]["image-0"].as_object_mut().expect("an image");
+            let image =
+                case.policy["releases"][0]["images"]["image-0"].as_object_mut().expect("an image");
             image.remove("accept_root_other_than_aws");
         },
     ),

@@ -12,7 +12,7 @@ use super::{Case, Row};
 /// Pins the card that the fixture has now.
 fn pin(case: &mut Case) {
     let digest = Card::digest(&case.fixture.card.to_bytes());
-    case.policy["plan"]["steps"][1]["card"] = digest.to_string().into();
+    case.policy["releases"][0]["plan"]["steps"][1]["card"] = digest.to_string().into();
 }
 
 /// The honest receipt with other cards.

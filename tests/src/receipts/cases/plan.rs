@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         let again = Step { name: name("again"), outputs: vec![4], ..fixture.steps[2].clone() };
         fixture.steps.push(again);
         fixture.values.push(value("copy", Dtype::I32, &[1], 0, &[2]));
-        let values = case.policy["plan"]["values"].as_array_mut().expect("a list");
+        let values = case.policy["releases"][0]["plan"]["values"].as_array_mut().expect("a list");
         let mut copy = values[3].clone();
         copy["name"] = "copy".into();
         values.push(copy);
@@ -94,14 +94,14 @@ pub(super) const ROWS: &[Row] = &[
     ),
     ("plan_input_added", "plan-wiring", "the head takes a second input", |case| {
         add_bias(case, 4);
-        let values = case.policy["plan"]["values"].as_array_mut().expect("a list");
+        let values = case.policy["releases"][0]["plan"]["values"].as_array_mut().expect("a list");
         let mut bias = values[1].clone();
         bias["name"] = "bias".into();
         values.push(bias);
     }),
     ("plan_inputs_not_those_of_the_policy", "plan-inputs", "features come from outside", |case| {
         // The policy's own plan says that features is an input; the receipt computes it.
-        case.policy["plan"]["inputs"] = serde_json::json!(["image", "features"]);
+        case.policy["releases"][0]["plan"]["inputs"] = serde_json::json!(["image", "features"]);
         case.policy["inputs"]["features"] = "any_input_accepted".into();
     }),
     ("method_relabelled", "evidence-missing", "the head attested instead of proved", |case| {
@@ -117,15 +117,15 @@ pub(super) const ROWS: &[Row] = &[
     }),
     ("glue_unknown", "glue-unknown", "a glue function that there is not", |case| {
         case.fixture.steps[2].function = Function::Glue(name("median"));
-        case.policy["plan"]["steps"][2]["function"]["glue"] = "median".into();
+        case.policy["releases"][0]["plan"]["steps"][2]["function"]["glue"] = "median".into();
     }),
     ("glue_with_settings", "glue-arguments", "argmax with a setting", |case| {
         case.fixture.steps[2].settings = [(name("k"), Setting::Int(1))].into();
-        case.policy["plan"]["steps"][2]["settings"]["k"] = 1.into();
+        case.policy["releases"][0]["plan"]["steps"][2]["settings"]["k"] = 1.into();
     }),
     ("glue_other_type", "recompute-type", "the digit in 8 bits", |case| {
         case.fixture.values[3] = value("digit", Dtype::U8, &[1], 0, &[2]);
-        case.policy["plan"]["values"][3]["type"]["dtype"] = "u8".into();
+        case.policy["releases"][0]["plan"]["values"][3]["type"]["dtype"] = "u8".into();
     }),
 ];
 

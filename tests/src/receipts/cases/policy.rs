@@ -30,17 +30,18 @@ pub(super) const ROWS: &[Row] = &[
         case.policy["outcomes"] = json!([]);
     }),
     ("policy_tee_without_image", "policy-inconsistent", "tee is demanded of no image", |case| {
-        case.policy["plan"]["steps"][0]["images"] = json!([]);
+        case.policy["releases"][0]["plan"]["steps"][0]["images"] = json!([]);
     }),
     ("policy_image_unknown", "policy-inconsistent", "an image that it does not describe", |case| {
-        case.policy["plan"]["steps"][0]["images"] = json!(["image-9"]);
+        case.policy["releases"][0]["plan"]["steps"][0]["images"] = json!(["image-9"]);
     }),
     (
         "policy_zk_without_card",
         "policy-inconsistent",
         "zk is demanded and no card pinned",
         |case| {
-            let step = case.policy["plan"]["steps"][1].as_object_mut().expect("a step");
+            let step =
+                case.policy["releases"][0]["plan"]["steps"][1].as_object_mut().expect("a step");
             step.remove("card");
         },
     ),
@@ -49,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         "policy-inconsistent",
         "a step of which nothing is demanded, unsaid",
         |case| {
-            case.policy["plan"]["steps"][0]["evidence"] = json!([]);
+            case.policy["releases"][0]["plan"]["steps"][0]["evidence"] = json!([]);
         },
     ),
     (
@@ -57,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         "policy-inconsistent",
         "an alternative that demands nothing",
         |case| {
-            case.policy["plan"]["steps"][0]["evidence"] = json!([["tee"], []]);
+            case.policy["releases"][0]["plan"]["steps"][0]["evidence"] = json!([["tee"], []]);
         },
     ),
     (
@@ -69,13 +70,15 @@ pub(super) const ROWS: &[Row] = &[
         },
     ),
     ("policy_no_results", "policy-inconsistent", "it wants to learn nothing", |case| {
-        case.policy["plan"]["results"] = json!([]);
+        case.policy["releases"][0]["plan"]["results"] = json!([]);
     }),
     ("policy_result_unknown", "policy-inconsistent", "a result that is no value", |case| {
-        case.policy["plan"]["results"] = json!(["letter"]);
+        case.policy["releases"][0]["plan"]["results"] = json!(["letter"]);
     }),
     ("policy_pcrs_incomplete", "policy-malformed", "an image without PCR 1", |case| {
-        let pcrs = case.policy["images"]["image-0"]["pcrs"].as_object_mut().expect("registers");
+        let pcrs = case.policy["releases"][0]["images"]["image-0"]["pcrs"]
+            .as_object_mut()
+            .expect("registers");
         pcrs.remove("1");
     }),
     ("policy_window_in_seconds", "policy-inconsistent", "a window in seconds", |case| {
@@ -101,9 +104,9 @@ pub(super) const ROWS: &[Row] = &[
         "evidence-missing",
         "the policy wants the features proved too",
         |case| {
-            let card = case.policy["plan"]["steps"][1]["card"].clone();
-            case.policy["plan"]["steps"][0]["evidence"] = json!([["tee", "zk"]]);
-            case.policy["plan"]["steps"][0]["card"] = card;
+            let card = case.policy["releases"][0]["plan"]["steps"][1]["card"].clone();
+            case.policy["releases"][0]["plan"]["steps"][0]["evidence"] = json!([["tee", "zk"]]);
+            case.policy["releases"][0]["plan"]["steps"][0]["card"] = card;
         },
     ),
     (
@@ -111,7 +114,8 @@ pub(super) const ROWS: &[Row] = &[
         "evidence-missing",
         "a proof under no pinned card counts for nothing",
         |case| {
-            let step = case.policy["plan"]["steps"][1].as_object_mut().expect("a step");
+            let step =
+                case.policy["releases"][0]["plan"]["steps"][1].as_object_mut().expect("a step");
             step.remove("card");
             step.insert("evidence".into(), json!([["recompute"]]));
         },
@@ -121,7 +125,7 @@ pub(super) const ROWS: &[Row] = &[
         "result-not-disclosed",
         "a result that the receipt keeps closed",
         |case| {
-            case.policy["plan"]["results"] = json!(["digit", "features"]);
+            case.policy["releases"][0]["plan"]["results"] = json!(["digit", "features"]);
         },
     ),
     ("input_not_the_callers", "opening-mismatch", "the caller sent another image", |case| {

@@ -1,0 +1,106 @@
+//! What is deployed as one: a plan and the images that may run it (FORMAT.md §9.8).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Image, Plan, PlannedStep, json};
+use crate::{
+    Error,
+    ids::Name,
+    operation::{Method, Methods},
+};
+
+/// One release. A receipt is of one release as a whole: nothing of one is mixed with another's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    name: Name,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    default_evidence: Vec<Methods>,
+    plan: Plan,
+    #[serde(default, deserialize_with = "json::unique")]
+    images: BTreeMap<Name, Image>,
+}
+
+impl Release {
+    /// A release in which every step says itself what is demanded of it.
+    pub(super) const fn new(name: Name, plan: Plan, images: BTreeMap<Name, Image>) -> Self {
+        Self { name, default_evidence: Vec::new(), plan, images }
+    }
+
+    /// Its name, for reports.
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The plan that is accepted.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What is demanded of a step of the plan: all methods of one of the sets. Empty for a step
+    /// that rests on the operator's word, and for no other.
+    pub fn evidence_of<'p>(&'p self, step: &'p PlannedStep) -> &'p [Methods] {
+        match step.evidence.is_empty() && !step.accept_operators_word {
+            true => &self.default_evidence,
+            false => &step.evidence,
+        }
+    }
+
+    /// The images that may cover a step, by name.
+    pub fn images_of<'p>(
+        &'p self,
+        step: &'p PlannedStep,
+    ) -> impl Iterator<Item = (&'p Name, &'p Image)> {
+        step.images.iter().filter_map(|name| self.images.get_key_value(name))
+    }
+
+    /// The words in it that loosen a check.
+    pub(super) fn loosened(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for (name, image) in &self.images {
+            words.extend(image.loosened().map(|word| format!("image {name}: {word}")));
+        }
+        for step in &self.plan.steps {
+            if step.accept_operators_word {
+                words.push(format!("accept_operators_word: nothing shows step {}", step.name));
+            }
+            for setting in &step.free_settings {
+                words.push(format!(
+                    "free_settings: {setting} of step {} may be anything",
+                    step.name
+                ));
+            }
+        }
+        words
+    }
+
+    /// What a release can say wrongly.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let refuse = |why: String| Err(Error::PolicyInconsistent { why });
+        self.plan.check()?;
+        if self.default_evidence.iter().any(Methods::is_empty) {
+            let name = &self.name;
+            return refuse(format!("default_evidence of release {name} has an empty alternative"));
+        }
+        for step in &self.plan.steps {
+            let (evidence, name) = (self.evidence_of(step), &step.name);
+            if evidence.is_empty() != step.accept_operators_word {
+                let why = "names either evidence or accept_operators_word";
+                return refuse(format!("step {name} {why}, and there is no default_evidence"));
+            }
+            if let Some(image) = step.images.iter().find(|name| !self.images.contains_key(name)) {
+                return refuse(format!("step {name} names image {image}, which images lacks"));
+            }
+            let demands = |method| evidence.iter().any(|set| set.contains(method));
+            if demands(Method::Tee) && step.images.is_empty() {
+                return refuse(format!("step {name} demands tee and names no image"));
+            }
+            if demands(Method::Zk) && step.card.is_none() {
+                return refuse(format!("step {name} demands zk and pins no card"));
+            }
+        }
+        Ok(())
+    }
+}
