@@ -65,20 +65,20 @@ macro_rules! errors {
 
             /// What was demanded, where the reason is a comparison.
             pub fn expected(&self) -> Option<String> {
-                self.field("expected")
+                self.field("expected").map(ToString::to_string)
             }
 
             /// What was there instead.
             pub fn found(&self) -> Option<String> {
-                self.field("found")
+                self.field("found").map(ToString::to_string)
             }
 
             #[allow(unused_variables)]
-            fn field(&self, name: &str) -> Option<String> {
+            fn field(&self, name: &str) -> Option<&dyn fmt::Display> {
                 match self {
                     $(Self::$variant $({ $($field),* })? => {
                         $($(if stringify!($field) == name {
-                            return Some($field.to_string());
+                            return Some($field);
                         })*)?
                         None
                     })*

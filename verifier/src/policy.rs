@@ -33,9 +33,9 @@ pub struct Policy {
     #[serde(default, skip_serializing_if = "is_false")]
     unreviewed: bool,
     operation: Name,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     operation_digest: Option<OperationDigest>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     nonce: Option<Nonce>,
     #[serde(default, skip_serializing_if = "is_false")]
     accept_without_own_nonce: bool,
@@ -45,9 +45,9 @@ pub struct Policy {
     releases: Vec<Release>,
     #[serde(default, skip_serializing_if = "is_false")]
     accept_single_party_setup: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     live: Option<LiveRule>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     archived: Option<ArchivedRule>,
     #[serde(skip)]
     digest: Option<PolicyDigest>,

@@ -55,7 +55,7 @@ struct ImageJson {
     #[serde(deserialize_with = "json::unique")]
     pcrs: BTreeMap<String, String>,
     /// DER bytes of a root certificate, hexadecimal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     accept_root_other_than_aws: Option<String>,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     accept_debug_enclave: bool,

@@ -1,4 +1,4 @@
-//! Maps that refuse a key given twice; `serde` would keep the last.
+//! What `serde` would let pass: a key given twice, of which it keeps the last, and null for absent.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -6,6 +6,15 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
 };
+
+/// Reads an optional field that is there: null is no way to leave it out.
+pub(super) fn present<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(from).map(Some)
+}
 
 /// Reads a map whose keys are distinct.
 pub(super) fn unique<'de, D, K, V>(from: D) -> Result<BTreeMap<K, V>, D::Error>

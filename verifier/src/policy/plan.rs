@@ -65,7 +65,7 @@ pub struct PlannedStep {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Name>,
     /// The key card of its proofs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     pub card: Option<CardDigest>,
 }
 

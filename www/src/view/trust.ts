@@ -8,11 +8,11 @@ import { moment } from "./words.js";
 export function trust(report: Report): readonly Node[] {
   if (report.trust.length === 0) return [el("p", {}, "Nothing could be established: the receipt cannot be read.")];
   const steps = [...new Set(report.trust.map((line) => line.step))];
-  return steps.map((step) =>
+  const bills = steps.map((step): HTMLElement =>
     el("div", { class: "bill" },
       el("h3", {}, step ?? "The whole"),
-      el("ul", {}, ...report.trust.filter((line) => line.step === step).map((line) => assumption(line.assumption)))))
-    .concat(report.paths.length === 0 ? [] : [ways(report)]);
+      el("ul", {}, ...report.trust.filter((line) => line.step === step).map((line) => assumption(line.assumption)))));
+  return report.paths.length === 0 ? bills : [...bills, ways(report)];
 }
 
 /** By what each way from an input to a result is shown. */

@@ -15,6 +15,9 @@ pub(super) const ROWS: &[Row] = &[
     ("policy_unknown_field", "policy-malformed", "a word that it does not have", |case| {
         case.policy["accept_anything"] = true.into();
     }),
+    ("policy_null", "policy-malformed", "an operation pinned to null", |case| {
+        case.policy["operation_digest"] = serde_json::Value::Null;
+    }),
     ("policy_other_version", "version-unknown", "version 1", |case| {
         case.policy["version"] = 1.into();
     }),
