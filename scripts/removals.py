@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 COPY = ROOT / "target/removals"
 # Tests that know the rules of a part, those that know most first. Those that try every byte take minutes, and ask for
 # a refusal only, not for its reason.
-SLOW = ["every_byte", "arbitrary", "truncation"]
+SLOW = ["every_byte", "arbitrary", "truncation", "thousand"]
 TESTS = {
-    "verifier": [["-p", "assay-tests", "--test", "receipts", "--test", "groth16"], ["-p", "assay-verifier", "--lib"]],
+    "verifier": [["-p", "assay-tests", "--test", "receipts", "--test", "groth16", "--test", "batch"], ["-p", "assay-verifier", "--lib"]],
     "zkml": [["-p", "assay-zkml", "--lib"]],
 }
 

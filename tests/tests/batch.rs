@@ -1,6 +1,8 @@
 //! Many receipts at once: the same answers as one by one (T19).
 #![allow(clippy::unwrap_used)] // a test's helpers may panic as the test itself may
 
+use std::sync::Arc;
+
 use ark_bls12_381::{Fr, G1Affine};
 use ark_ec::{AffineRepr as _, CurveGroup as _};
 use ark_serialize::{CanonicalDeserialize as _, CanonicalSerialize as _};
@@ -11,6 +13,7 @@ use assay_tests::{
 use assay_verifier::{
     BatchItem, CallerValues, Error, UnixMillis,
     evidence::Evidence,
+    groth16::{Proof, Statement, VerifyingKey, that_hold},
     ids::{OperationDigest, RunId},
     policy::Policy,
     receipt::Receipt,
@@ -110,6 +113,28 @@ fn errors_that_cancel_are_found() {
             assert_eq!(answer.is_err(), bad, "{number}");
         }
     }
+}
+
+/// T1, in a batch: inputs beyond the key's would take no part in the equation.
+#[test]
+fn the_number_of_inputs_is_the_keys() {
+    let trapdoor = Trapdoor::new(2, 1);
+    let key = Arc::new(VerifyingKey::from_bytes(&trapdoor.key_bytes(), 2).unwrap());
+    let inputs = [7u64, 8].map(Fr::from);
+    let statement = |inputs: &[Fr], seed| Statement {
+        key: Arc::clone(&key),
+        inputs: inputs.to_vec(),
+        proof: Proof::from_bytes(&trapdoor.prove(&[7u64, 8].map(Fr::from), seed)).unwrap(),
+    };
+    let longer = [&inputs[..], &[Fr::from(9u64)]].concat();
+    let statements = [
+        statement(&inputs, 1),
+        statement(&longer, 2),
+        statement(&inputs[..1], 3),
+        statement(&inputs, 4),
+    ];
+    let hold: Vec<_> = that_hold(&statements).into_iter().map(Statement::digest).collect();
+    assert_eq!(hold, [statements[0].digest(), statements[3].digest()]);
 }
 
 /// A batch answers what `verify` answers, whatever is wrong, and whatever stands beside it.
