@@ -3,13 +3,13 @@
 
 use std::{fs, path::Path, time::Instant};
 
-use assay_tests::nitro::{World, cases, good, json};
+use assay_tests::nitro::{World, cases, good, json as written};
 use assay_verifier::{
     UnixMillis,
     attestation::{Document, Policy, verify_live},
 };
 use base64ct::{Base64, Encoding as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,27 +26,43 @@ fn write(folder: &Path) {
     fs::create_dir_all(folder).expect("a folder to write to");
     let (mut documents, mut file) = (Vec::new(), Vec::new());
     for (name, world) in good::all() {
-        documents.extend(json::document(&name, None, &world));
-        file.extend(json::case(&name, "accept", &world));
+        documents.extend(written::document(&name, None, &world));
+        file.extend(written::case(&name, "accept", &world));
     }
     for (number, cases::Case { rule, name, code, world }) in (0..).zip(cases::all()) {
         let id = format!("{number} S{rule} {name}");
-        documents.extend(json::document(&id, Some(code), &world));
+        documents.extend(written::document(&id, Some(code), &world));
         if code != "attestation-public-key-mismatch" {
-            file.extend(json::case(&id, "reject", &world));
+            file.extend(written::case(&id, "reject", &world));
         }
     }
     let mut refused = good::largest();
     refused.edit_signature.push(Box::new(|signature| signature[95] ^= 1));
     let bench = [
-        json::document("typical", None, &World::default()),
-        json::document("largest accepted", None, &good::largest()),
-        json::document("largest refused", Some("attestation-signature-invalid"), &refused),
+        written::document("typical", None, &World::default()),
+        written::document("largest accepted", None, &good::largest()),
+        written::document("largest refused", Some("attestation-signature-invalid"), &refused),
     ];
     let put = |name: &str, text: String| fs::write(folder.join(name), text).expect(name);
     put("documents.json", Value::from(documents).to_string());
-    put("cases.json", json::file(file));
-    put("bench.json", Value::from(bench.into_iter().flatten().collect::<Vec<_>>()).to_string());
+    put("cases.json", written::file(file));
+    put("flips.json", flips().to_string());
+    put("bench.json", json!(bench).to_string());
+}
+
+/// One document and what the native verifier says of it with one bit changed, in every fifth byte.
+fn flips() -> Value {
+    let world = World::default();
+    let bytes = world.document();
+    let flips = (0..bytes.len()).step_by(5).map(|at| {
+        let (mut bytes, bit) = (bytes.clone(), at % 8);
+        bytes[at] ^= 1 << bit;
+        json!([at, bit, world.verify_bytes(&bytes).err().map(|error| error.code())])
+    });
+    json!({
+        "document": written::document("flipped", None, &world),
+        "flips": flips.collect::<Vec<_>>(),
+    })
 }
 
 /// Median milliseconds of parsing and verifying each document of a file, as JSON.

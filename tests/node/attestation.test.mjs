@@ -23,6 +23,18 @@ test("every document of our own is accepted, or refused for its own reason", () 
   }
 });
 
+test("the module says of every flipped bit what native code says", () => {
+  const { document, flips } = JSON.parse(readFileSync(made("flips.json"), "utf8"));
+  const policy = JSON.stringify(document.policy);
+  assert.ok(flips.length > 500);
+  for (const [at, bit, code] of flips) {
+    const bytes = new Uint8Array(Buffer.from(document.doc, "base64"));
+    bytes[at] ^= 1 << bit;
+    assert.notEqual(code, null);
+    assert.equal(answer(() => verifyAttestation(bytes, policy, { nowMs: document.now_ms })), code, `byte ${at}`);
+  }
+});
+
 test("a refusal says what to do", () => {
   const { bytes, policy, nowMs } = documents()[0];
   const thrown = caught(() => verifyAttestation(bytes, policy, { nowMs: nowMs + 86_400_000 }));
