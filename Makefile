@@ -14,12 +14,14 @@ export ASSAY_CACHE
 
 CARGO_DENY := 0.20.2
 DENY := $(ASSAY_CACHE)/tools/cargo-deny-$(CARGO_DENY)
+CARGO_FUZZ := 0.13.2
+FUZZ := $(ASSAY_CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ)
 
 ## help: this list
 .PHONY: help
 help:
-	@sed -n 's/^## \([a-z]*\): /\1\t/p' Makefile | while IFS=$$'\t' read -r name does; do
-		printf 'make %-8s %s\n' "$$name" "$$does"
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' Makefile | while IFS=$$'\t' read -r name does; do
+		printf 'make %-12s %s\n' "$$name" "$$does"
 	done
 
 ## build: assay and assay-engine, in target/release
@@ -56,7 +58,7 @@ demo: build page
 
 ## test: check and build, then every test
 .PHONY: test
-test: check build page
+test: check build page nitro
 	@before=$$(scripts/tree.sh)
 	cargo test --release --workspace
 	npm test --silent
@@ -76,6 +78,22 @@ train: build target/train-venv/ready
 .PHONY: removals
 removals: libtorch
 	@scripts/removals.py
+
+## nitro: attestation documents of our own making, good and bad, in target/nitro: for the tests in Node
+.PHONY: nitro
+nitro: libtorch
+	@cargo run --release --quiet -p assay-tests --example nitro -- write target/nitro
+
+## bench-attest: time per attestation document, native, in Node and in Chromium, beside JavaScript; to BENCHMARKS.md
+.PHONY: bench-attest
+bench-attest: nitro wasm
+	@node scripts/bench-attest.mjs target/nitro --write
+
+## fuzz: each fuzz target for FUZZ_SECONDS (60), from the committed seeds; with the nightly compiler
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(FUZZ)/bin/cargo-fuzz
+	@PATH="$(FUZZ)/bin:$$PATH" scripts/fuzz.sh $(FUZZ_SECONDS)
 
 ## clean: removes what the build made; the cache stays
 .PHONY: clean
@@ -114,6 +132,15 @@ $(DENY)/bin/cargo-deny:
 	$$install --locked || $$install  # a registry mirror that lags may lack a locked version
 	rm -rf $(DENY)
 	mv $(DENY).part $(DENY)
+	rm -rf $(ASSAY_CACHE)/tools/target
+
+$(FUZZ)/bin/cargo-fuzz:
+	@scripts/prerequisites.sh cargo c
+	echo 'assay: building cargo-fuzz $(CARGO_FUZZ), once for this cache'
+	install='cargo install cargo-fuzz --version $(CARGO_FUZZ) --root $(FUZZ).part --target-dir $(ASSAY_CACHE)/tools/target'
+	$$install --locked || $$install  # a registry mirror that lags may lack a locked version
+	rm -rf $(FUZZ)
+	mv $(FUZZ).part $(FUZZ)
 	rm -rf $(ASSAY_CACHE)/tools/target
 
 target/train-venv/ready: models/digits/requirements.txt

@@ -69,8 +69,8 @@ fn dispatch(arguments: &[OsString], start: Option<Start<'_>>) -> ExitCode {
 
 fn without_engine(command: &Command) -> Result<Outcome, Error> {
     match command {
-        Command::Attestation(AttestationCommand::Inspect { document }) => {
-            attestation::inspect(document)
+        Command::Attestation(AttestationCommand::Inspect { document, json }) => {
+            attestation::inspect(document, *json)
         }
         Command::Attestation(AttestationCommand::Verify(args)) => attestation::verify(args),
         Command::Conformance(ConformanceCommand::Nitro { cases, json }) => {

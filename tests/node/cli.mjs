@@ -53,3 +53,9 @@ function decode(bytes, dtype) {
   const view = { i8: Int8Array, i16: Int16Array, i32: Int32Array, u8: Uint8Array }[dtype];
   return [...new view(copy)];
 }
+
+/** Any command: its exit code and what it prints. */
+export function run(...words) {
+  const { status, stdout } = spawnSync(ASSAY, words, { encoding: "utf8", maxBuffer: 1 << 26 });
+  return { status, stdout };
+}

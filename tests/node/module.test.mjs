@@ -7,6 +7,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { documents, shared } from "./nitro.mjs";
 import { ROOT } from "./vectors.mjs";
 
 const DIST = join(ROOT, "verifier-wasm/dist");
@@ -18,14 +19,29 @@ test("the only certificate in the module is AWS's root", () => {
   assert.equal(found[0], sha256(readFileSync(join(ROOT, "verifier/src/attestation/aws_nitro_root_g1.der"))));
 });
 
-test("the test vectors' root is not in the module", (t) => {
-  const path = join(process.env.ASSAY_SHARED ?? join(ROOT, "../shared"), "nitro/synthetic_root.der");
-  if (!existsSync(path)) return t.skip(`${path} is not here`);
-  const der = readFileSync(path);
-  // Its key as well: an uncompressed P-384 point.
-  const point = der.indexOf(Buffer.from("03620004", "hex"));
-  assert.ok(point > 0);
-  assert.ok(!module.includes(der) && !module.includes(der.subarray(point + 3, point + 100)));
+test("our generator's root and its name are not in the module", () => {
+  const [{ root }] = documents();
+  assert.deepEqual(traces(module, root), []);
+  // The search finds what is there.
+  for (const planted of [root, key(root), Buffer.from("assay synthetic root of tests")]) {
+    assert.notDeepEqual(traces(Buffer.concat([module, planted, module]), root), []);
+  }
+});
+
+test("the shared vectors' root is not in the module", (t) => {
+  const path = shared("synthetic_root.der");
+  if (path === null) return t.skip("it is not here");
+  assert.deepEqual(traces(module, readFileSync(path)), []);
+});
+
+test("no development attester is in the module", () => {
+  // Roots are made by each installation: this one's, where it has one, and the name that they all have.
+  const name = readFileSync(join(ROOT, "prover/src/attester/software/certificates.rs"), "utf8").match(/"CN=([^,"]*development[^,"]*)/)[1];
+  assert.ok(name.length > 12 && Buffer.from(`\0${name}\0`).includes(name), name);
+  assert.ok(!module.includes(name), name);
+  const path = join(process.env.ASSAY_CACHE || join(homedir(), ".cache/assay"), "state/attester/development-root.der");
+  if (!existsSync(path)) return console.log(`skipped: ${path} is not here: nothing was attested on this machine yet`);
+  assert.deepEqual(traces(module, readFileSync(path)), []);
 });
 
 test("no path of this machine is in the module", () => {
@@ -52,6 +68,19 @@ function certificates(bytes) {
     if (inner > 0 && inner < length && at + length <= bytes.length) found.push(bytes.subarray(at, at + length));
   }
   return found;
+}
+
+/** What of a test root is in the bytes: the whole, its key, its words. */
+function traces(bytes, root) {
+  const found = { root: bytes.includes(root), key: bytes.includes(key(root)), words: bytes.includes("assay synthetic") };
+  return Object.keys(found).filter((name) => found[name]);
+}
+
+/** Its key: an uncompressed P-384 point. */
+function key(root) {
+  const point = root.indexOf(Buffer.from("03620004", "hex"));
+  assert.ok(point > 0);
+  return root.subarray(point + 3, point + 100);
 }
 
 function sha256(bytes) {

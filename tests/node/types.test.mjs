@@ -11,6 +11,24 @@ import { ROOT } from "./vectors.mjs";
 const CONSUMER = `
 import { type RejectCode, VerifyError, explain, inspect, ready, reportText, resultBytes, verify, verifyArchived } from "assay-verifier";
 import type { Report, VerifiedArchivedReport, VerifiedReport } from "assay-verifier";
+import {
+  type AttestationReport, type VerifiedArchivedAttestation, type VerifiedAttestation, attestationConformance, inspectAttestation,
+  verifyAttestation, verifyAttestationArchived,
+} from "assay-verifier";
+
+export function attested(document: Uint8Array, policy: string): AttestationReport {
+  const live: VerifiedAttestation = verifyAttestation(document, policy, { nowMs: Date.now() });
+  const archived: VerifiedArchivedAttestation = verifyAttestationArchived(document, policy);
+  // @ts-expect-error: what was judged at its own time admits nobody now
+  const wrong: VerifiedAttestation = archived;
+  // @ts-expect-error: what was only looked at was not verified
+  const looked: AttestationReport = inspectAttestation(document);
+  // @ts-expect-error: a clock has to be given
+  verifyAttestation(document, policy);
+  const counted: number = attestationConformance("{}").disagreed;
+  reportText(live);
+  return counted > 0 ? wrong : looked;
+}
 
 export async function check(receipt: Uint8Array, policy: string): Promise<RejectCode | Uint8Array> {
   await ready();

@@ -2,4 +2,5 @@
 
 pub mod nitro;
 pub mod receipts;
+pub mod seeds;
 pub mod trapdoor;

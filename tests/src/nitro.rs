@@ -7,6 +7,8 @@ pub mod cases;
 pub mod cbor;
 pub mod certificate;
 pub mod der;
+pub mod good;
+pub mod json;
 
 use std::{
     collections::BTreeMap,

@@ -48,8 +48,44 @@ export function explain(
  */
 export function inspect(receipt: Uint8Array): View;
 
+/**
+ * Accepts an AWS Nitro attestation document by itself, as of `nowMs`: for enclaves that make no receipts.
+ *
+ * @param document the COSE_Sign1 bytes
+ * @param policy JSON text of FORMAT.md §8.7, or its bytes: another grammar than the policies of receipts
+ * @throws {VerifyError} for the first reason, or because the policy cannot be read
+ * @throws {RangeError} if `nowMs` is no time in milliseconds
+ */
+export function verifyAttestation(
+  document: Uint8Array,
+  policy: string | Uint8Array,
+  options: { readonly nowMs: number },
+): VerifiedAttestation;
+
+/**
+ * Accepts an attestation document as of its own timestamp. This says nothing about now: the enclave may have been
+ * gone for years.
+ *
+ * @throws {VerifyError} for the first reason, or because the policy cannot be read
+ */
+export function verifyAttestationArchived(document: Uint8Array, policy: string | Uint8Array): VerifiedArchivedAttestation;
+
+/**
+ * Returns what an attestation document says: decoded, NOT verified; for looking at, never for deciding.
+ *
+ * @throws {VerifyError} if the bytes are no attestation document
+ */
+export function inspectAttestation(document: Uint8Array): AttestationView;
+
+/**
+ * Runs a file of cases (FORMAT.md §8.8), live, under the root that the file names: is this verifier the one you take it for?
+ *
+ * @throws {VerifyError} if the file itself cannot be read
+ */
+export function attestationConformance(cases: string | Uint8Array): AttestationConformance;
+
 /** Returns the exact text of a report: byte for byte what the command line prints. */
-export function reportText(report: Report): string;
+export function reportText(report: Report | AttestationReport | AttestationView): string;
 
 /** Returns the bytes of a result, from an opening that matches its commitment. */
 export function resultBytes(report: VerifiedReport | VerifiedArchivedReport, name: string): Uint8Array;
@@ -63,6 +99,8 @@ export class VerifyError extends Error {
   readonly kind: Kind;
   /** The section of FORMAT.md that states the rule. */
   readonly section: string;
+  /** What a person can do about it, where the refusal is of an attestation document. */
+  readonly hint: string | undefined;
 }
 
 /** Unreadable bytes; not shown; shown, but not what the policy pins; a policy that cannot be used. */
@@ -131,6 +169,92 @@ export interface VerifiedArchivedReport extends Report {
   readonly mode: ArchivedMode;
   readonly operation: Hex;
   readonly [verified]: "archived";
+}
+
+/** What an accepted attestation document says (FORMAT.md §8.10). */
+export interface AttestationReport {
+  readonly verdict: "accepted";
+  readonly mode: LiveMode | ArchivedMode;
+  /** Where the chain begins; `aws` is false only where the policy names another root. */
+  readonly root: { readonly aws: boolean; readonly common_name: string; readonly sha256: Hex };
+  readonly module_id: string;
+  /** The EC2 instance that the enclave runs on. */
+  readonly instance: string;
+  /** The AWS region; null where the policy leaves names unchecked. */
+  readonly region: string | null;
+  /** By the module id: to be shown, not to be relied on. */
+  readonly launched_ms: number | null;
+  /** When the hypervisor made the document. */
+  readonly timestamp_ms: number;
+  /** First and last moment of the leaf certificate. */
+  readonly leaf_ms: readonly [number, number];
+  readonly enclave: "production" | "debug";
+  /** Which of the policy's sets of registers matched, counted from 0. */
+  readonly matched_set: number;
+  /** The registers, by number in decimal: 48 bytes each. */
+  readonly pcrs: Readonly<Record<string, Hex>>;
+  /** What the enclave's program put there; null where it is absent. */
+  readonly public_key: Hex | null;
+  readonly user_data: Hex | null;
+  readonly nonce: Hex | null;
+  /** With module id and timestamp it tells documents apart; a digest of the whole document does not. */
+  readonly payload_sha256: Hex;
+  /** Every word of the policy that loosens a check. */
+  readonly loosened: readonly string[];
+  /** What remains to be trusted. */
+  readonly trust: readonly string[];
+}
+
+/** Only `verifyAttestation` returns one. */
+export interface VerifiedAttestation extends AttestationReport {
+  readonly mode: LiveMode;
+  readonly [verified]: "live attestation";
+}
+
+/** Only `verifyAttestationArchived` returns one. */
+export interface VerifiedArchivedAttestation extends AttestationReport {
+  readonly mode: ArchivedMode;
+  readonly [verified]: "archived attestation";
+}
+
+/** An attestation document as it reads; nothing in it was checked. */
+export interface AttestationView {
+  /** Says so. */
+  readonly notice: string;
+  readonly module_id: string;
+  readonly instance: string | null;
+  readonly region: string | null;
+  readonly launched_ms: number | null;
+  readonly timestamp_ms: number;
+  readonly enclave: "production" | "debug";
+  readonly pcrs: Readonly<Record<string, Hex>>;
+  readonly public_key: Hex | null;
+  readonly user_data: Hex | null;
+  readonly nonce: Hex | null;
+  /** Root first, leaf last. */
+  readonly certificates: readonly {
+    readonly common_name: string | null;
+    readonly window_ms: readonly [number, number];
+    readonly serial: Hex;
+  }[];
+}
+
+/** What came of a file of cases. */
+export interface AttestationConformance {
+  readonly agreed: number;
+  readonly disagreed: number;
+  readonly cases: readonly {
+    readonly id: string;
+    readonly expected: "accept" | "reject" | "either";
+    readonly got: "accept" | "reject";
+    /** Null where the document was accepted. */
+    readonly code: string | null;
+    readonly agrees: boolean;
+  }[];
+  /** What `assay conformance nitro` prints. */
+  readonly text: string;
+  /** What it prints with `--json`. */
+  readonly json: string;
 }
 
 /** In types only: a report that was not verified is no verified report. */

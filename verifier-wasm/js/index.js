@@ -44,6 +44,27 @@ export function inspect(receipt) {
   return JSON.parse(face().inspect(bytes("receipt", receipt)));
 }
 
+/** Accepts an attestation document by itself as of `nowMs`, or throws a VerifyError. */
+export function verifyAttestation(document, policy, options) {
+  return parsed(face().verifyAttestation(bytes("document", document), text(policy), time(options?.nowMs)));
+}
+
+/** Accepts an attestation document as of its own timestamp, or throws a VerifyError. */
+export function verifyAttestationArchived(document, policy) {
+  return parsed(face().verifyAttestationArchived(bytes("document", document), text(policy)));
+}
+
+/** Returns what an attestation document says: decoded, not verified. */
+export function inspectAttestation(document) {
+  return parsed(face().inspectAttestation(bytes("document", document)));
+}
+
+/** Runs a file of attestation cases (FORMAT.md §8.8) under the root that the file names. */
+export function attestationConformance(cases) {
+  const [said, json] = face().attestationConformance(text(cases, "cases"));
+  return { ...JSON.parse(json), text: said, json };
+}
+
 /** Returns the exact text of a report, the same from Rust and the command line. */
 export function reportText(report) {
   const text = texts.get(report);
@@ -102,10 +123,10 @@ function isBytes(value) {
 }
 
 /** A policy is its text: bytes pass as they are, and its digest is over them. */
-function text(policy) {
+function text(policy, what = "policy") {
   if (typeof policy === "string") return new TextEncoder().encode(policy);
   if (isBytes(policy)) return policy;
-  throw new TypeError("policy must be a string or a Uint8Array of JSON text");
+  throw new TypeError(`${what} must be a string or a Uint8Array of JSON text`);
 }
 
 function time(nowMs) {

@@ -4,6 +4,8 @@
 //! the types of what it is given, and parses the text.
 #![forbid(unsafe_code)]
 
+pub mod attestation;
+
 use assay_verifier::{
     CallerValues, Clock, Error, ErrorKind, ResultValue, UnixMillis, ids::Name, policy::Policy,
     report::Report,
@@ -17,7 +19,8 @@ extern "C" {
     type VerifyError;
 
     #[wasm_bindgen(constructor)]
-    fn new(message: &str, code: &str, kind: &str, section: &str) -> VerifyError;
+    fn new(message: &str, code: &str, kind: &str, section: &str, hint: Option<&str>)
+    -> VerifyError;
 }
 
 /// Accepts a receipt as of `now_ms`, or throws: `[report, [[name, bytes], …]]`.
@@ -97,5 +100,9 @@ fn thrown(error: Error) -> JsValue {
         ErrorKind::Policy => "policy",
         ErrorKind::Unproven => "unproven",
     };
-    VerifyError::new(&error.to_string(), error.code(), kind, error.section()).into()
+    let hint = match &error {
+        Error::Attestation(error) => Some(error.hint()),
+        _ => None,
+    };
+    VerifyError::new(&error.to_string(), error.code(), kind, error.section(), hint).into()
 }

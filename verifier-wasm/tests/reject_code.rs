@@ -6,13 +6,15 @@ use std::{collections::BTreeSet, env, fs, path::Path};
 
 use assay_verifier::Error;
 
-/// The one place where an attestation code is written.
-const ATTESTATION: &str = include_str!("../../verifier/src/attestation/error/name.rs");
+/// The two places where the attestation's codes are written: documents, and their policies.
+const DOCUMENTS: &str = include_str!("../../verifier/src/attestation/error/name.rs");
+const POLICIES: &str = include_str!("../../verifier/src/attestation/policy_error.rs");
 const UNION: &str = "js/reject-code.d.ts";
 
 #[test]
 fn the_union_is_the_codes_of_the_core() {
-    let attestation = quoted(ATTESTATION).filter(|text| text.starts_with("attestation-"));
+    let attestation =
+        quoted(DOCUMENTS).chain(quoted(POLICIES)).filter(|text| text.starts_with("attestation-"));
     let codes: BTreeSet<&str> = Error::CODES.iter().copied().chain(attestation).collect();
     assert!(codes.len() > Error::CODES.len(), "no attestation code was found");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(UNION);

@@ -35,6 +35,18 @@
 //! not 32, 48 or 64; fields that are not set are null; user data and nonce may have 1024 bytes, not
 //! 512; certificates have CRL distribution points although CRLs are not used; the payload map is of
 //! indefinite length since mid-2025.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod cbor;
 mod certificate;
@@ -53,6 +65,7 @@ mod pcr;
 mod policy;
 mod policy_error;
 mod policy_json;
+pub mod report;
 mod roots;
 mod sample;
 mod verify;

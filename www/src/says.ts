@@ -191,6 +191,23 @@ export const SAYS: Readonly<Record<RejectCode, string>> = {
   "attestation-timestamp-range": "The attestation's date is impossible.",
   "attestation-unprotected-header": "The attestation carries something that nobody signed.",
   "attestation-user-data-length": "The attestation's user data is too long.",
+
+  // Policies for an attestation document alone. The page shows receipts, whose policies have codes of their own.
+  "attestation-policy-field-missing": "The policy lacks a field that it must have.",
+  "attestation-policy-field-twice": "The policy has a field twice.",
+  "attestation-policy-field-type": "A field of the policy is of the wrong kind.",
+  "attestation-policy-field-unknown": "The policy has a field that this version does not know.",
+  "attestation-policy-hash-algorithm": "The measurements are not SHA-384.",
+  "attestation-policy-hex": "A field of the policy is not plain hexadecimal.",
+  "attestation-policy-json": "The policy is not JSON.",
+  "attestation-policy-nonce-empty": "The policy's nonce is empty, which proves nothing.",
+  "attestation-policy-pcr-key": "The policy names a register that there cannot be.",
+  "attestation-policy-pcr-set-empty": "A set of registers in the policy pins nothing.",
+  "attestation-policy-pcr-set-incomplete": "A set of registers in the policy leaves PCR 0, 1 or 2 open.",
+  "attestation-policy-pcr-sets-empty": "The policy permits no image.",
+  "attestation-policy-pcr-twice": "The policy pins a register twice in one set.",
+  "attestation-policy-pcr-value": "A register's value in the policy is not 96 hexadecimal digits.",
+  "attestation-policy-root": "The root that the policy names is no certificate that could be one.",
 };
 
 /** What a person can do about it, where something can be done. */

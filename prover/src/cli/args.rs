@@ -58,6 +58,9 @@ pub(super) enum AttestationCommand {
     Inspect {
         /// The document.
         document: PathBuf,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Accept or refuse a document under a policy (FORMAT.md §8).
     Verify(AttestationVerifyArgs),
@@ -80,6 +83,9 @@ pub(super) struct AttestationVerifyArgs {
     /// Another root than the policy's, by its DER bytes.
     #[arg(long, value_name = "DER")]
     pub(super) root: Option<PathBuf>,
+    /// Print the report of an accepted document as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,12 +1,14 @@
 //! `attestation` and `conformance`: attestation documents by themselves.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use assay_verifier::attestation::{
-    Authentic, Document, Policy, Root, Trust, conformance, verify_archived, verify_live,
+    CertificateTime, Document, Policy, Root, Trust, conformance,
+    report::{CertificateReport, Clock, Inspection, Report},
+    verify_archived, verify_live,
 };
 
-use super::{Outcome, args::AttestationVerifyArgs, print, read, receipt};
+use super::{Outcome, args::AttestationVerifyArgs, read, receipt};
 use crate::error::Error;
 
 /// Accepts or refuses a document under a policy.
@@ -19,46 +21,40 @@ pub(super) fn verify(args: &AttestationVerifyArgs) -> Result<Outcome, Error> {
         policy.trust = Trust { root, ..policy.trust };
     }
     let now = receipt::clock(args.now_ms)?;
-    let document = match Document::parse(&bytes) {
-        Ok(document) => document,
+    let report = Document::parse(&bytes).and_then(|document| match args.archived {
+        true => verify_archived(&document, &policy).map(|archived| archived.report()),
+        false => verify_live(&document, &policy, now).map(|live| live.report()),
+    });
+    match report {
         Err(error) => return refused(error),
-    };
-    let archived = args.archived.then(|| verify_archived(&document, &policy));
-    match archived {
-        Some(Ok(archived)) => {
-            println!("accepted, as of its own time: this says nothing about now");
-            describe(archived.authentic());
-        }
-        Some(Err(error)) => return refused(error),
-        None => match verify_live(&document, &policy, now) {
-            Ok(live) => {
-                println!("accepted");
-                describe(live.authentic());
-            }
-            Err(error) => return refused(error),
-        },
+        Ok(report) if args.json => print!("{}", report.to_json()),
+        Ok(report) => describe(&report),
     }
     Ok(Outcome::Accepted)
 }
 
 /// Shows what a document says.
-pub(super) fn inspect(file: &Path) -> Result<Outcome, Error> {
-    let bytes = read(file)?;
-    let document = match Document::parse(&bytes) {
-        Ok(document) => document,
+pub(super) fn inspect(file: &Path, json: bool) -> Result<Outcome, Error> {
+    let inspection = match Inspection::of(&read(file)?) {
+        Ok(inspection) => inspection,
         Err(error) => return refused(error),
     };
-    println!("NOT VERIFIED: this is what the bytes say");
-    println!("module      {}", document.unverified_module_id());
-    println!("timestamp   {}", document.unverified_timestamp());
-    let zero = document.unverified_pcrs().filter(|(index, _)| *index < 3);
-    let debug = zero.into_iter().all(|(_, pcr)| pcr.as_bytes().iter().all(|byte| *byte == 0));
-    println!("mode        {}", if debug { "debug: measured nothing" } else { "production" });
-    pcrs(document.unverified_pcrs());
-    for certificate in document.unverified_chain().map_err(assay_verifier::Error::from)? {
-        let (from, to) = (certificate.not_before(), certificate.not_after());
-        let name = certificate.common_name().unwrap_or("?");
-        println!("certificate {name}, {from} to {to}");
+    if json {
+        print!("{}", inspection.to_json());
+        return Ok(Outcome::Accepted);
+    }
+    println!("{}", inspection.notice);
+    let unclear = "not stated in the usual form";
+    println!("module      {}", inspection.module_id);
+    println!("instance    {}", inspection.instance.as_deref().unwrap_or(unclear));
+    println!("region      {}", inspection.region.as_deref().unwrap_or(unclear));
+    println!("launched    {}", inspection.launched_ms.map_or(unclear.into(), utc));
+    println!("timestamp   {}", utc(inspection.timestamp_ms));
+    println!("enclave     {}", inspection.enclave);
+    pcrs(&inspection.pcrs);
+    for CertificateReport { common_name, window_ms, serial: _ } in &inspection.certificates {
+        let name = common_name.as_deref().unwrap_or("?");
+        println!("certificate {name}, {}", window(*window_ms));
     }
     Ok(Outcome::Accepted)
 }
@@ -67,61 +63,57 @@ pub(super) fn inspect(file: &Path) -> Result<Outcome, Error> {
 pub(super) fn conformance(file: &Path, json: bool) -> Result<Outcome, Error> {
     let outcomes = conformance::run(&read(file)?)
         .map_err(|error| Error::Usage { why: format!("{}: {error}", file.display()) })?;
-    let mut disagreed = 0u32;
-    let mut rows = Vec::new();
-    for outcome in &outcomes {
-        let (expected, found) = (outcome.expected.name(), outcome.code());
-        rows.push(serde_json::json!({
-            "id": outcome.id, "expected": expected, "got": found, "agrees": outcome.agrees(),
-        }));
-        if !outcome.agrees() {
-            disagreed += 1;
-            if !json {
-                println!("{outcome}");
-            }
-        }
-    }
-    let agreed = outcomes.len() - usize::try_from(disagreed).unwrap_or(usize::MAX);
-    if json {
-        println!(
-            "{}",
-            serde_json::json!({"agreed": agreed, "disagreed": disagreed, "cases": rows})
-        );
-    } else {
-        println!("{agreed} agreed, {disagreed} disagreed");
-    }
-    Ok(if disagreed == 0 { Outcome::Accepted } else { Outcome::Refused })
+    let summary = conformance::Summary(outcomes);
+    println!("{}", if json { summary.to_json() } else { summary.to_string() });
+    Ok(if summary.disagreed() == 0 { Outcome::Accepted } else { Outcome::Refused })
 }
 
 fn refused(error: assay_verifier::attestation::Error) -> Result<Outcome, Error> {
     println!("refused: {}", error.code());
-    print::refusal(&error.to_string(), error.section(), error.code());
+    println!("  {error} (FORMAT.md §{})", error.section());
+    println!("  hint: {}", error.hint());
     Ok(Outcome::Refused)
 }
 
-fn describe(authentic: &Authentic<'_>) {
-    println!("root        {}", authentic.root().subject_common_name());
-    if !authentic.root().is_aws() {
-        println!("            NOT AWS: a root that the caller named");
+fn describe(report: &Report) {
+    println!("accepted");
+    if !report.root.aws {
+        println!("NOT AWS: the policy names another root, {}", report.root.common_name);
     }
-    println!("module      {}", authentic.module_id());
-    println!("instance    {}", authentic.instance());
-    println!("region      {}", authentic.region().unwrap_or("not checked"));
-    match authentic.launched_unix_millis() {
-        Some(at) => println!("launched    {at} ms, by its module id"),
-        None => println!("launched    not stated"),
+    if report.mode == Clock::Archived {
+        println!("as of its own time: this says nothing about now");
     }
-    println!("timestamp   {}", authentic.timestamp());
-    let (from, to) = authentic.leaf_window();
-    println!("leaf        {from} to {to}");
-    println!("mode        {:?}", authentic.mode());
-    pcrs(authentic.pcrs());
+    println!("module      {}", report.module_id);
+    println!("instance    {}", report.instance);
+    println!("region      {}", report.region.as_deref().unwrap_or("not checked"));
+    println!("launched    {}", report.launched_ms.map_or("not stated".into(), utc));
+    println!("timestamp   {}", utc(report.timestamp_ms));
+    if let Clock::Live { now_ms } = report.mode {
+        println!("age         {} s", now_ms.saturating_sub(report.timestamp_ms) / 1000);
+    }
+    println!("leaf        {}", window(report.leaf_ms));
+    println!("enclave     {}", report.enclave);
+    pcrs(&report.pcrs);
+    for word in &report.loosened {
+        println!("loosened    {word}");
+    }
+    for line in &report.trust {
+        println!("trust       {line}");
+    }
 }
 
-fn pcrs(registers: impl Iterator<Item = (u8, assay_verifier::attestation::Pcr)>) {
-    for (index, pcr) in registers {
-        if pcr.as_bytes().iter().any(|byte| *byte != 0) {
-            println!("PCR{index:<9}{pcr}");
-        }
+/// Those that are not zero.
+fn pcrs(registers: &BTreeMap<u8, String>) {
+    for (index, pcr) in registers.iter().filter(|(_, pcr)| pcr.bytes().any(|digit| digit != b'0')) {
+        println!("PCR{index:<9}{pcr}");
     }
+}
+
+fn window([from, to]: [i64; 2]) -> String {
+    let date = CertificateTime::of_unix_millis;
+    format!("{} to {}", date(from), date(to))
+}
+
+fn utc(millis: u64) -> String {
+    CertificateTime::of_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX)).to_string()
 }

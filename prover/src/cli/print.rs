@@ -43,14 +43,6 @@ pub(super) fn verdict(report: &Report) {
     }
 }
 
-/// Why something was refused, its section, and a hint where there is one.
-pub(super) fn refusal(says: &str, section: &str, code: &str) {
-    println!("  {says} (FORMAT.md §{section})");
-    if let Some(hint) = hints::of(code) {
-        println!("  hint: {hint}");
-    }
-}
-
 /// Everything.
 pub(super) fn report(report: &Report) {
     println!("checks");

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::Serialize;
+
 use super::{
     document::Document,
     error::Error,
@@ -25,6 +27,11 @@ pub struct Outcome {
     pub refusal: Option<Refusal>,
 }
 
+/// All outcomes of a file, counted. Its text and its JSON are the same from Rust, Node and the
+/// command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary(pub Vec<Outcome>);
+
 /// What a case must come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
@@ -47,7 +54,64 @@ pub enum Refusal {
     Time(TimeError),
 }
 
+impl Summary {
+    /// How many cases came out as the file says.
+    pub fn agreed(&self) -> usize {
+        self.0.iter().filter(|outcome| outcome.agrees()).count()
+    }
+
+    /// How many did not.
+    pub fn disagreed(&self) -> usize {
+        self.0.len().saturating_sub(self.agreed())
+    }
+
+    /// `{"agreed", "disagreed", "cases": [{"id", "expected", "got", "code", "agrees"}]}`; the code
+    /// is null where the document was accepted.
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Row<'o> {
+            id: &'o str,
+            expected: &'static str,
+            got: &'static str,
+            code: Option<&'static str>,
+            agrees: bool,
+        }
+        #[derive(Serialize)]
+        struct All<'o> {
+            agreed: usize,
+            disagreed: usize,
+            cases: Vec<Row<'o>>,
+        }
+        let cases = self.0.iter().map(|outcome| Row {
+            id: &outcome.id,
+            expected: outcome.expected.name(),
+            got: outcome.got(),
+            code: outcome.refusal.as_ref().map(Refusal::code),
+            agrees: outcome.agrees(),
+        });
+        let (agreed, disagreed) = (self.agreed(), self.disagreed());
+        // Cannot fail: text keys, and nothing that JSON lacks.
+        serde_json::to_string(&All { agreed, disagreed, cases: cases.collect() })
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Summary {
+    /// A line for each disagreement, then the counts; no final line feed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for outcome in self.0.iter().filter(|outcome| !outcome.agrees()) {
+            writeln!(f, "{outcome}")?;
+        }
+        write!(f, "{} agreed, {} disagreed", self.agreed(), self.disagreed())
+    }
+}
+
 impl Outcome {
+    /// `accept` or `reject`.
+    pub const fn got(&self) -> &'static str {
+        if self.refusal.is_none() { "accept" } else { "reject" }
+    }
+
     /// Whether the verifier did what the file says.
     pub const fn agrees(&self) -> bool {
         match self.expected {
@@ -69,9 +133,8 @@ impl Outcome {
 impl fmt::Display for Outcome {
     /// `id expected got code`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let got = if self.refusal.is_none() { "accept" } else { "reject" };
         let code = self.refusal.as_ref().map_or("-", Refusal::code);
-        write!(f, "{} {} {got} {code}", self.id, self.expected.name())
+        write!(f, "{} {} {} {code}", self.id, self.expected.name(), self.got())
     }
 }
 

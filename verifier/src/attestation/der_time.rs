@@ -28,6 +28,11 @@ impl CertificateTime {
         Self::from_digits(digits, utc).ok_or(bad)
     }
 
+    /// The second in which `millis` since 1970 lies: for showing times as dates.
+    pub const fn of_unix_millis(millis: i64) -> Self {
+        Self(millis.div_euclid(1000))
+    }
+
     /// The first moment it covers, in milliseconds since 1970.
     pub const fn unix_millis(self) -> i64 {
         self.0.saturating_mul(1000)

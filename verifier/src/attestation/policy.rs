@@ -125,6 +125,16 @@ impl Denied {
         Self { issuer: issuer.into(), serial: without_zeros(serial).into() }
     }
 
+    /// The DER of the issuer's name.
+    pub fn issuer(&self) -> &[u8] {
+        &self.issuer
+    }
+
+    /// The serial number, big-endian, without leading zeros.
+    pub fn serial(&self) -> &[u8] {
+        &self.serial
+    }
+
     pub(super) fn is(&self, issuer: &[u8], serial: &[u8]) -> bool {
         self.issuer == issuer && self.serial == without_zeros(serial)
     }

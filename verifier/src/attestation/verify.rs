@@ -14,6 +14,7 @@ use super::{
     policy::{
         Binding, DebugEnclaves, Freshness, Nonce, PcrSets, Policy, PublicKey, Trust, UserData,
     },
+    report,
     roots::Root,
     sample::Sample,
 };
@@ -38,7 +39,7 @@ pub fn verify_live<'a>(
     let set = authentic.matches(images)?;
     authentic.binds(binding)?;
     authentic.fresh(freshness, now)?;
-    Ok(Live { authentic, set })
+    Ok(Live { authentic, set, loosened: report::loosened(policy) })
 }
 
 /// Checks a document as of its own timestamp (S45).
@@ -54,7 +55,7 @@ pub fn verify_archived<'a>(
     authentic.permits_mode(*debug)?;
     let set = authentic.matches(images)?;
     authentic.binds(binding)?;
-    Ok(Archived { authentic, set })
+    Ok(Archived { authentic, set, loosened: report::loosened(policy) })
 }
 
 /// Evidence that a document met a policy at the caller's clock: only [`verify_live`] makes one.
@@ -71,6 +72,7 @@ pub fn verify_archived<'a>(
 pub struct Live<'a> {
     authentic: Authentic<'a>,
     set: usize,
+    loosened: Vec<&'static str>,
 }
 
 /// Evidence that a document met a policy at its own timestamp: only [`verify_archived`] makes one.
@@ -78,6 +80,7 @@ pub struct Live<'a> {
 pub struct Archived<'a> {
     authentic: Authentic<'a>,
     set: usize,
+    loosened: Vec<&'static str>,
 }
 
 impl<'a> Live<'a> {
@@ -90,6 +93,11 @@ impl<'a> Live<'a> {
     pub const fn matched_set(&self) -> usize {
         self.set
     }
+
+    /// The words of the policy that loosened a check.
+    pub fn loosened(&self) -> &[&'static str] {
+        &self.loosened
+    }
 }
 
 impl<'a> Archived<'a> {
@@ -101,6 +109,11 @@ impl<'a> Archived<'a> {
     /// Which of the policy's sets of registers matched, counted from 0.
     pub const fn matched_set(&self) -> usize {
         self.set
+    }
+
+    /// The words of the policy that loosened a check.
+    pub fn loosened(&self) -> &[&'static str] {
+        &self.loosened
     }
 }
 
