@@ -57,7 +57,7 @@ def without(part, rule):
     try:
         for words in TESTS[part]:
             environment = os.environ | {"PROPTEST_MAX_SHRINK_ITERS": "0"}
-            command = ["cargo", "test", "--release", "--no-fail-fast", *words, "--"]
+            command = ["cargo", "test", "--profile", "removals", "--no-fail-fast", *words, "--"]
             command += [word for name in SLOW for word in ("--skip", name)]
             result = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
             names = re.findall(r"^test (.+) \.\.\. FAILED$", result.stdout, re.MULTILINE)

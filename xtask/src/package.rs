@@ -14,7 +14,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::run;
 
 /// Most bytes of the module, gzipped: what a page that verifies has to load.
-const GZIP_BUDGET: usize = 640 * 1024;
+const GZIP_BUDGET: usize = 384 * 1024;
 
 /// What wasm-bindgen calls its two files.
 const GLUE: &str = "assay_verifier.js";
