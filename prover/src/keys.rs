@@ -47,7 +47,7 @@ impl KeyStore {
         let (key_path, card_path) = (folder.join("proving.key"), folder.join("card.cbor"));
         // The card is written last: with it the pair is whole.
         if let Ok(card) = fs::read(&card_path) {
-            let proving = read_proving_key(&key_path, compiled.r1cs())?;
+            let proving = read_proving_key(&key_path, compiled.circuit())?;
             let read = Card::from_bytes(&card)?;
             if read.key != proving.verifying() || read.model != model {
                 let why = "the card beside it is of another key or model".to_owned();

@@ -1,0 +1,224 @@
+//! Σ scalar · point, by Pippenger's buckets.
+//!
+//! A scalar is written in digits of `c` bits, from -2^(c-1) to 2^(c-1), so that half the buckets do.
+//! Scalars of ±1, which most wires of a circuit are, need no buckets, and small ones stop after a few
+//! digits.
+
+use ark_bls12_381::Fr;
+use ark_ec::short_weierstrass::{Affine, Bucket, Projective};
+use ark_ff::{AdditiveGroup as _, BigInt, BigInteger as _, PrimeField as _};
+use rayon::prelude::*;
+
+use super::{Curve, add::Adder};
+
+/// A scalar in the form in which it is cheapest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scalar {
+    /// Between -2^32 and 2^32.
+    Small(i64),
+    /// Any element.
+    Full(Fr),
+}
+
+/// Bits of the magnitude of a small scalar.
+pub(crate) const SMALL_BITS: u32 = 32;
+
+/// Σ scalar(i) · point i.
+pub(crate) fn sum<C: Curve>(
+    points: &[C::Raw],
+    scalar: impl Fn(usize) -> Scalar + Sync,
+) -> Projective<C> {
+    let scalars = Sorted::new(points.len(), scalar);
+    let (units, rest) =
+        rayon::join(|| units::<C>(points, &scalars.units), || buckets::<C>(points, &scalars));
+    units + rest
+}
+
+/// Scalars by size. An index carries the sign of its scalar in its lowest bit.
+struct Sorted {
+    units: Vec<u32>,
+    small: Vec<(u32, u64)>,
+    /// Magnitudes at most r / 2.
+    full: Vec<(u32, [u64; 4])>,
+}
+
+impl Sorted {
+    fn new(count: usize, scalar: impl Fn(usize) -> Scalar) -> Self {
+        let mut sorted = Self { units: vec![], small: vec![], full: vec![] };
+        let half = Fr::MODULUS_MINUS_ONE_DIV_TWO;
+        for (at, index) in (0..count).zip((0u32..).step_by(2)) {
+            match scalar(at) {
+                Scalar::Small(0) => {}
+                Scalar::Small(value @ (1 | -1)) => sorted.units.push(index | u32::from(value < 0)),
+                Scalar::Small(value) => {
+                    sorted.small.push((index | u32::from(value < 0), value.unsigned_abs()));
+                }
+                Scalar::Full(element) => {
+                    let (value, negative) = (element.into_bigint(), element.into_bigint() > half);
+                    let magnitude = if negative { (-element).into_bigint() } else { value };
+                    sorted.full.push((index | u32::from(negative), magnitude.0));
+                }
+            }
+        }
+        sorted
+    }
+}
+
+/// The point of an index, with the sign that it carries.
+fn signed<C: Curve>(points: &[C::Raw], index: u32) -> Affine<C> {
+    let point = C::point(&points[index as usize / 2]);
+    if index % 2 == 0 { point } else { -point }
+}
+
+/// Points of units that one thread adds up before it looks for more work.
+const UNITS: usize = 8192;
+
+fn units<C: Curve>(points: &[C::Raw], units: &[u32]) -> Projective<C> {
+    let part = |units: &[u32]| {
+        let mut points: Vec<Affine<C>> = units.iter().map(|unit| signed(points, *unit)).collect();
+        Adder::new().reduce(&mut points, &[units.len() as u32]);
+        points.first().map_or(Projective::ZERO, |point| (*point).into())
+    };
+    units.par_chunks(UNITS).map(part).sum()
+}
+
+fn buckets<C: Curve>(points: &[C::Raw], scalars: &Sorted) -> Projective<C> {
+    if scalars.small.is_empty() && scalars.full.is_empty() {
+        return Projective::ZERO;
+    }
+    let digits = Digits::for_scalars(scalars);
+    let sums: Vec<Projective<C>> = (0..digits.windows)
+        .into_par_iter()
+        .map(|window| digits.window::<C>(points, scalars, window))
+        .collect();
+    sums.into_iter().rev().fold(Projective::ZERO, |mut total, sum| {
+        for _ in 0..digits.width {
+            total.double_in_place();
+        }
+        total + sum
+    })
+}
+
+/// How scalars are cut into digits.
+struct Digits {
+    /// Bits of a digit.
+    width: u32,
+    /// Digits of a scalar.
+    windows: u32,
+    /// Digits of a small scalar.
+    small: u32,
+    /// Half the range of every digit but the last: added to a magnitude, it makes the digits
+    /// independent of each other, for the carries are then in the sum.
+    bias: [u64; 4],
+}
+
+/// Points that are gathered at a time, so that they are added up in the cache.
+const GATHER: usize = 4096;
+
+impl Digits {
+    fn for_scalars(scalars: &Sorted) -> Self {
+        let (full, small) = (scalars.full.len() as u64, scalars.small.len() as u64);
+        // A magnitude has 254 bits; 32 and two more leave room for a small one's last carry.
+        let windows = |bits: u32, width: u32| bits.div_ceil(width);
+        let bits = if full == 0 { SMALL_BITS + 2 } else { 255 };
+        // To empty a bucket takes as long as four additions into one.
+        let cost = |width: &u32| {
+            full * u64::from(windows(255, *width))
+                + small * u64::from(windows(SMALL_BITS + 2, *width))
+                + u64::from(windows(bits, *width)) * (4 << (width - 1))
+        };
+        let width = (2..=16).min_by_key(cost).expect("a range that is not empty");
+        let (windows, small) = (windows(bits, width), windows(SMALL_BITS + 2, width));
+        let mut bias = [0; 4];
+        for bit in (0..windows - 1).map(|window| (window + 1) * width - 1) {
+            bias[bit as usize / 64] |= 1 << (bit % 64);
+        }
+        Self { width, windows, small, bias }
+    }
+
+    /// The digit at `window`, from -2^(width-1) to 2^(width-1).
+    fn digit(&self, magnitude: &[u64; 4], window: u32) -> i32 {
+        let mut biased = BigInt(*magnitude);
+        biased.add_with_carry(&BigInt(self.bias));
+        let shift = window * self.width;
+        let (limb, bit) = (shift as usize / 64, shift % 64);
+        let low = biased.0[limb] >> bit;
+        let high = if bit == 0 { 0 } else { biased.0.get(limb + 1).map_or(0, |next| next << (64 - bit)) };
+        self.signed(low | high, window)
+    }
+
+    fn small_digit(&self, magnitude: u64, window: u32) -> i32 {
+        // Below 2^63, for no two bits of the bias are neighbours.
+        self.signed(magnitude.wrapping_add(self.bias[0]) >> (window * self.width), window)
+    }
+
+    fn signed(&self, bits: u64, window: u32) -> i32 {
+        let digit = (bits & ((1 << self.width) - 1)) as i32;
+        if window + 1 == self.windows { digit } else { digit - (1 << (self.width - 1)) }
+    }
+
+    /// Σ digit · point for one digit of every scalar.
+    fn window<C: Curve>(
+        &self,
+        points: &[C::Raw],
+        scalars: &Sorted,
+        window: u32,
+    ) -> Projective<C> {
+        let small = if window < self.small { &scalars.small[..] } else { &[] };
+        let small = small.iter().map(|(at, value)| (*at, self.small_digit(*value, window)));
+        let full = scalars.full.iter().map(|(at, value)| (*at, self.digit(value, window)));
+        let digits: Vec<(u32, i32)> = small.chain(full).filter(|(_, digit)| *digit != 0).collect();
+        // Sorted by bucket: where each begins, then the points of each.
+        let mut ends = vec![0u32; (1 << (self.width - 1)) + 2];
+        for (_, digit) in &digits {
+            ends[digit.unsigned_abs() as usize + 1] += 1;
+        }
+        for at in 1..ends.len() {
+            ends[at] += ends[at - 1];
+        }
+        let mut sorted = vec![0u32; digits.len()];
+        for (at, digit) in digits {
+            let end = &mut ends[digit.unsigned_abs() as usize];
+            sorted[*end as usize] = at ^ u32::from(digit < 0);
+            *end += 1;
+        }
+        // Now `ends[b]` is where bucket b ends; bucket 0 is empty.
+        let mut total = Total::<C> { running: Bucket::ZERO, weighted: Bucket::ZERO };
+        let mut adder = Adder::new();
+        let mut bucket = ends.len() - 2;
+        while bucket > 0 {
+            let (last, mut runs) = (bucket, vec![]);
+            let end = ends[last];
+            while bucket > 0 && (end - ends[bucket - 1] <= GATHER as u32 || bucket == last) {
+                runs.push(ends[bucket] - ends[bucket - 1]);
+                bucket -= 1;
+            }
+            runs.reverse();
+            let sorted = &sorted[ends[bucket] as usize..end as usize];
+            let mut gathered: Vec<_> = sorted.iter().map(|at| signed::<C>(points, *at)).collect();
+            adder.reduce(&mut gathered, &runs);
+            total.take(&runs, &gathered);
+        }
+        total.weighted.into()
+    }
+}
+
+/// Σ b · bucket b, with the buckets given from the last to the first.
+struct Total<C: Curve> {
+    running: Bucket<C>,
+    weighted: Bucket<C>,
+}
+
+impl<C: Curve> Total<C> {
+    /// Takes buckets below those taken before: how many points each had, and the sums of those that
+    /// had some.
+    fn take(&mut self, runs: &[u32], sums: &[Affine<C>]) {
+        let mut sums = sums.iter().rev();
+        for run in runs.iter().rev() {
+            if *run > 0 {
+                self.running += sums.next().expect("a sum for each run");
+            }
+            self.weighted += &self.running;
+        }
+    }
+}
