@@ -2,13 +2,17 @@
 
 mod args;
 mod attestation;
+mod compile;
 mod eval;
 mod hints;
+mod memory;
 mod policy;
 mod print;
+mod prove;
 mod quantize;
 mod receipt;
 mod run;
+mod setup;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
@@ -73,6 +77,7 @@ fn without_engine(command: &Command) -> Result<Outcome, Error> {
             attestation::inspect(document)
         }
         Command::Attestation(AttestationCommand::Verify(args)) => attestation::verify(args),
+        Command::Compile(args) => compile::run(args),
         Command::Conformance(ConformanceCommand::Nitro { cases, json }) => {
             attestation::conformance(cases, *json)
         }
@@ -81,7 +86,9 @@ fn without_engine(command: &Command) -> Result<Outcome, Error> {
         Command::Policy(PolicyCommand::From { receipt, output }) => {
             policy::from(receipt, output.as_deref())
         }
+        Command::Prove(args) => prove::run(args),
         Command::Quantize(args) => quantize::run(args),
+        Command::Setup(args) => setup::run(args),
         Command::Verify(args) => receipt::verify(args),
         Command::Eval(_) | Command::Run(_) => {
             Err(Error::Usage { why: "this command is the engine's".to_owned() })

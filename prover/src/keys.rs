@@ -57,23 +57,31 @@ impl KeyStore {
         }
         let started = progress.begin(step, "setup, by a single party");
         let setup::Keys { proving, verifying } = setup::single_party(compiled.r1cs(), &mut OsRng)?;
-        let kinds = |tensors: Vec<_>| tensors.into_iter().map(Type::Tensor).collect();
-        let card = Card {
-            key: verifying,
-            circuit: compiled.circuit(),
-            model,
-            manifest: compiled.manifest().digest(),
-            compiler: COMPILER.to_owned(),
-            inputs: kinds(compiled.program().input_types().cloned().collect()),
-            outputs: kinds(compiled.program().output_types().cloned().collect()),
-            setup: Setup::SingleParty,
-        }
-        .to_bytes();
+        let card = single_party_card(compiled, model, verifying).to_bytes();
         fs::create_dir_all(&folder)
             .map_err(|error| Error::Unwritable { path: folder, why: error.to_string() })?;
         write_proving_key(&key_path, &proving)?;
         write_atomically(&card_path, &card)?;
         progress.end(started);
         Ok(Keys { proving, card })
+    }
+}
+
+/// The card of a key that a single party made.
+pub(crate) fn single_party_card(
+    compiled: &Compiled,
+    model: ModelDigest,
+    verifying: Vec<u8>,
+) -> Card {
+    let kinds = |tensors: Vec<_>| tensors.into_iter().map(Type::Tensor).collect();
+    Card {
+        key: verifying,
+        circuit: compiled.circuit(),
+        model,
+        manifest: compiled.manifest().digest(),
+        compiler: COMPILER.to_owned(),
+        inputs: kinds(compiled.program().input_types().cloned().collect()),
+        outputs: kinds(compiled.program().output_types().cloned().collect()),
+        setup: Setup::SingleParty,
     }
 }

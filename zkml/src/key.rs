@@ -26,9 +26,18 @@ pub struct ProvingKey {
     circuit: CircuitDigest,
     counts: Counts,
     body: Body,
-    /// What the body's SHA-256 must be, where it comes from a file.
-    digest: Option<Sha256Digest>,
+    /// What to check, where it comes from a file.
+    digest: Option<Digest>,
     checked: OnceLock<Result<(), Error>>,
+}
+
+/// What a SHA-256 is of.
+#[derive(Clone, Copy)]
+pub(crate) enum Digest {
+    /// The key alone, without the header that states it.
+    Body(Sha256Digest),
+    /// The whole file.
+    File(Sha256Digest),
 }
 
 /// The points of a query, each with its wire.
@@ -43,7 +52,7 @@ impl ProvingKey {
         circuit: CircuitDigest,
         counts: Counts,
         body: Body,
-        digest: Option<Sha256Digest>,
+        digest: Option<Digest>,
     ) -> Self {
         Self { id, circuit, counts, body, digest, checked: OnceLock::new() }
     }
@@ -65,12 +74,16 @@ impl ProvingKey {
 
     /// Checks, once, that the points are those that were written. Errors: another SHA-256.
     pub fn check(&self) -> Result<(), Error> {
-        let check = || match self.digest {
-            None => Ok(()),
-            Some(expected) => match Sha256Digest::of(self.body.bytes()) {
+        let check = || {
+            let (expected, bytes) = match self.digest {
+                None => return Ok(()),
+                Some(Digest::Body(expected)) => (expected, self.body.bytes()),
+                Some(Digest::File(expected)) => (expected, self.body.file_bytes()),
+            };
+            match Sha256Digest::of(bytes) {
                 found if found == expected => Ok(()),
                 found => Err(Error::KeyFileDamaged { expected, found }),
-            },
+            }
         };
         self.checked.get_or_init(check).clone()
     }

@@ -17,6 +17,8 @@ pub(super) enum Command {
     /// Look at attestation documents by themselves.
     #[command(subcommand)]
     Attestation(AttestationCommand),
+    /// Make the folder of a model that is to be proved.
+    Compile(CompileArgs),
     /// Hold this verifier against files of cases.
     #[command(subcommand)]
     Conformance(ConformanceCommand),
@@ -32,12 +34,61 @@ pub(super) enum Command {
     /// Make policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Run a compiled model on an input, prove it, and write the receipt.
+    Prove(ProveArgs),
     /// Choose the quantization of an ONNX model, for a step that is to be proved.
     Quantize(QuantizeArgs),
     /// Run an operation and write its receipt.
     Run(RunArgs),
+    /// Make the key of a compiled model.
+    Setup(SetupArgs),
     /// Accept or refuse a receipt under a policy.
     Verify(VerifyArgs),
+}
+
+/// What `compile` takes.
+#[derive(Debug, Args)]
+pub(super) struct CompileArgs {
+    /// The model.
+    pub(super) model: PathBuf,
+    /// The quantization, as `quantize` writes it.
+    #[arg(long)]
+    pub(super) manifest: PathBuf,
+    /// The folder to write.
+    #[arg(short, long)]
+    pub(super) output: PathBuf,
+}
+
+/// What `setup` takes.
+#[derive(Debug, Args)]
+pub(super) struct SetupArgs {
+    /// The folder that `compile` wrote.
+    pub(super) folder: PathBuf,
+    /// Make the key alone: whoever does could forge proofs, and the key card says so.
+    #[arg(long)]
+    pub(super) single_party: bool,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `prove` takes.
+#[derive(Debug, Args)]
+pub(super) struct ProveArgs {
+    /// The folder that `compile` and `setup` wrote.
+    pub(super) folder: PathBuf,
+    /// The input: {"input_data": [[real, ...]]}, a list for each input; else PNG, or JSON of integers.
+    #[arg(long)]
+    pub(super) input: PathBuf,
+    /// The nonce of whoever will verify, 16 to 64 bytes.
+    #[arg(long, value_name = "HEX")]
+    pub(super) nonce: Option<String>,
+    /// Where to write the receipt.
+    #[arg(short, long, default_value = "receipt.cbor")]
+    pub(super) output: PathBuf,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,20 +16,23 @@ use assay_verifier::{
     ids::{CircuitDigest, KeyId, Sha256Digest},
 };
 
-use super::{Body, Counts, ProvingKey, Section, map::Mapped};
+use sha2::{Digest as _, Sha256};
+
+use super::{Body, Counts, Digest, ProvingKey, Section, map::Mapped};
 use crate::Error;
 
 #[cfg(target_endian = "big")]
 compile_error!("key files are used as memory, and they are little-endian");
 
-/// Writes a key file, whole or not at all: beside `path` first, then renamed.
-pub fn write_proving_key(path: &Path, key: &ProvingKey) -> Result<(), Error> {
+/// Writes a key file, whole or not at all: beside `path` first, then renamed. Gives its SHA-256.
+pub fn write_proving_key(path: &Path, key: &ProvingKey) -> Result<Sha256Digest, Error> {
     let refuse = |error: io::Error| io_error(path, &error);
     let name = path.file_name().ok_or_else(|| refuse(io::ErrorKind::InvalidFilename.into()))?;
     let mut partial = name.to_owned();
     partial.push(format!(".{}.partial", std::process::id()));
     let partial = path.with_file_name(partial);
-    let written = write_synced(&partial, key).and_then(|()| fs::rename(&partial, path));
+    let written = write_synced(&partial, key)
+        .and_then(|digest| fs::rename(&partial, path).map(|()| digest));
     if written.is_err() {
         // Whatever went wrong is the error to report, not that this failed as well.
         let _ = fs::remove_file(&partial);
@@ -37,7 +40,7 @@ pub fn write_proving_key(path: &Path, key: &ProvingKey) -> Result<(), Error> {
     written.map_err(refuse)
 }
 
-fn write_synced(path: &Path, key: &ProvingKey) -> io::Result<()> {
+fn write_synced(path: &Path, key: &ProvingKey) -> io::Result<Sha256Digest> {
     let ProvingKey { id, circuit, counts, body, digest: _, checked: _ } = key;
     let Counts { inputs, a, b, l, h } = *counts;
     let mut file = fs::File::create(path)?;
@@ -49,15 +52,24 @@ fn write_synced(path: &Path, key: &ProvingKey) -> io::Result<()> {
     for count in [inputs, a, b, l, h] {
         header.extend((count as u64).to_le_bytes());
     }
-    file.write_all(&header)?;
-    file.write_all(body.bytes())?;
-    file.sync_all()
+    let mut hash = Sha256::new();
+    for part in [&header[..], body.bytes()] {
+        hash.update(part);
+        file.write_all(part)?;
+    }
+    file.sync_all()?;
+    Ok(Sha256Digest::new(hash.finalize().into()))
 }
 
 /// Opens a key file for a circuit: it stays where it is, and is read as it is used. Its SHA-256 is
-/// checked with the first proof, or by [`ProvingKey::check`]. Errors: a file that is not one, is cut
-/// short, or belongs to another circuit.
-pub fn open_proving_key(path: &Path, circuit: CircuitDigest) -> Result<ProvingKey, Error> {
+/// checked with the first proof, or by [`ProvingKey::check`]: that of the whole file if it is known from
+/// elsewhere, else that of the key by its header. Errors: a file that is not one, is cut short, or
+/// belongs to another circuit.
+pub fn open_proving_key(
+    path: &Path,
+    circuit: CircuitDigest,
+    whole: Option<Sha256Digest>,
+) -> Result<ProvingKey, Error> {
     let refuse = |error: io::Error| io_error(path, &error);
     let mut file = fs::File::open(path).map_err(refuse)?;
     let mut header = [0; HEADER_BYTES];
@@ -78,13 +90,14 @@ pub fn open_proving_key(path: &Path, circuit: CircuitDigest) -> Result<ProvingKe
     if found != id {
         return Err(Error::KeyFileId { expected: id, found });
     }
+    let digest = whole.map_or(Digest::Body(digest), Digest::File);
     Ok(ProvingKey::new(id, circuit, counts, body, Some(digest)))
 }
 
 /// Opens a key file and checks all of it. Errors: as [`open_proving_key`], and a file that was
 /// changed.
 pub fn read_proving_key(path: &Path, circuit: CircuitDigest) -> Result<ProvingKey, Error> {
-    let key = open_proving_key(path, circuit)?;
+    let key = open_proving_key(path, circuit, None)?;
     key.check()?;
     Ok(key)
 }

@@ -152,4 +152,12 @@ impl Body {
             Self::Mapped(file, from) => &file.bytes()[*from..],
         }
     }
+
+    /// The same with the header before it, if it is in a file.
+    pub(crate) fn file_bytes(&self) -> &[u8] {
+        match self {
+            Self::Words(_) => self.bytes(),
+            Self::Mapped(file, _) => file.bytes(),
+        }
+    }
 }

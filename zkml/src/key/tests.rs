@@ -109,18 +109,27 @@ fn an_opened_key_is_checked_with_the_first_proof() {
     let path = folder.0.join("key");
     let compiled = small();
     let keys = single_party(compiled.r1cs(), &mut OsRng).unwrap();
-    write_proving_key(&path, &keys.proving).unwrap();
-    let key = open_proving_key(&path, compiled.circuit()).unwrap();
-    proves(&compiled, &key);
-    proves(&compiled, &key);
+    let written = write_proving_key(&path, &keys.proving).unwrap();
+    let whole = Some(Sha256Digest::of(&fs::read(&path).unwrap()));
+    assert_eq!(written, whole.unwrap());
+    for digest in [None, whole] {
+        let key = open_proving_key(&path, compiled.circuit(), digest).unwrap();
+        proves(&compiled, &key);
+        proves(&compiled, &key);
+    }
+    let inputs = [(salt(1), vec![1, 2, 3])];
+    let witness = compiled.witness(Fr::from(7u64), &inputs, &[salt(2)]).unwrap();
+    let refused = |digest: Option<Sha256Digest>| {
+        let key = open_proving_key(&path, compiled.circuit(), digest).unwrap();
+        let error = prove(&key, &compiled, &witness, &mut OsRng).unwrap_err();
+        assert!(matches!(error, Error::KeyFileDamaged { .. }), "{error}");
+    };
+    refused(Some(Sha256Digest::of(b"another file")));
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
-    let key = open_proving_key(&path, compiled.circuit()).unwrap();
-    let inputs = [(salt(1), vec![1, 2, 3])];
-    let witness = compiled.witness(Fr::from(7u64), &inputs, &[salt(2)]).unwrap();
-    let error = prove(&key, &compiled, &witness, &mut OsRng).unwrap_err();
-    assert!(matches!(error, Error::KeyFileDamaged { .. }), "{error}");
+    refused(None);
+    refused(whole);
 }
 
 /// Changes a part of a key file and writes the hash that goes with it.
