@@ -14,12 +14,14 @@ export ASSAY_CACHE
 
 CARGO_DENY := 0.20.2
 DENY := $(ASSAY_CACHE)/tools/cargo-deny-$(CARGO_DENY)
+# What our measurements are held against.
+PEERS := $(ASSAY_CACHE)/tools/peers
 
 ## help: this list
 .PHONY: help
 help:
-	@sed -n 's/^## \([a-z]*\): /\1\t/p' Makefile | while IFS=$$'\t' read -r name does; do
-		printf 'make %-8s %s\n' "$$name" "$$does"
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' Makefile | while IFS=$$'\t' read -r name does; do
+		printf 'make %-9s %s\n' "$$name" "$$does"
 	done
 
 ## build: assay and assay-engine, in target/release
@@ -66,6 +68,13 @@ test: check build page
 .PHONY: eval
 eval: build
 	@target/release/assay eval models/digits/operation.toml --data models/digits/data
+
+## bench-zk: proving beside ezkl and plain inference; writes BENCHMARKS.md (BENCH='--models NAME --no-peer')
+.PHONY: bench-zk
+bench-zk: build $(PEERS)/ready
+	@cargo build --release -p assay-prover --example time_inference
+	scripts/place.sh examples/time_inference
+	$(PEERS)/bin/python bench/zk.py $(BENCH)
 
 ## train: makes models/digits again, from the data that scikit-learn bundles
 .PHONY: train
@@ -115,6 +124,14 @@ $(DENY)/bin/cargo-deny:
 	rm -rf $(DENY)
 	mv $(DENY).part $(DENY)
 	rm -rf $(ASSAY_CACHE)/tools/target
+
+$(PEERS)/ready: bench/requirements.txt
+	@scripts/prerequisites.sh python
+	rm -rf $(PEERS)
+	mkdir -p $(PEERS)
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement bench/requirements.txt
+	touch $@
 
 target/train-venv/ready: models/digits/requirements.txt
 	@scripts/prerequisites.sh python

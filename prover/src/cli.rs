@@ -4,6 +4,7 @@ mod args;
 mod attestation;
 mod compile;
 mod eval;
+mod export;
 mod hints;
 mod memory;
 mod policy;
@@ -16,7 +17,7 @@ mod setup;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
-use args::{AttestationCommand, Cli, Command, ConformanceCommand, PolicyCommand};
+use args::{AttestationCommand, Cli, Command, ConformanceCommand, ExportCommand, PolicyCommand};
 use clap::Parser as _;
 
 use crate::{engine::TeeEngine, error::Error};
@@ -82,6 +83,10 @@ fn without_engine(command: &Command) -> Result<Outcome, Error> {
             attestation::conformance(cases, *json)
         }
         Command::Explain(args) => receipt::explain(args),
+        Command::Export(ExportCommand::R1cs { folder, output }) => export::r1cs(folder, output),
+        Command::Export(ExportCommand::Snarkjs { receipt, output }) => {
+            export::snarkjs(receipt, output)
+        }
         Command::Inspect { file } => receipt::inspect(file),
         Command::Policy(PolicyCommand::From { receipt, output }) => {
             policy::from(receipt, output.as_deref())

@@ -21,9 +21,7 @@ use assay_verifier::{
     card::Card,
     ids::{CircuitDigest, ModelDigest, ModelKind, Sha256Digest},
 };
-use assay_zkml::{
-    COMPILER, Compiled, OsRng, compile, open_proving_key, setup, write_proving_key,
-};
+use assay_zkml::{COMPILER, Compiled, OsRng, compile, open_proving_key, setup, write_proving_key};
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -15,9 +15,9 @@ use std::sync::OnceLock;
 use ark_bls12_381::{G1Affine, G2Affine, g1, g2};
 use assay_verifier::ids::{CircuitDigest, KeyId, Sha256Digest};
 
-pub(crate) use self::layout::{Body, Counts};
 pub use self::file::{open_proving_key, read_proving_key, write_proving_key};
 use self::layout::Section;
+pub(crate) use self::layout::{Body, Counts};
 use crate::{Error, curve::Curve, r1cs::R1cs};
 
 /// What a prover needs beside the circuit.
@@ -90,17 +90,18 @@ impl ProvingKey {
 
     /// Checks that every place in the key is one of the circuit's, so that none is looked up in vain.
     pub(crate) fn check_fits(&self, r1cs: &R1cs) -> Result<(), Error> {
-        let (expected, found) = (Counts::of(r1cs), self.counts);
+        let Counts { inputs, h, .. } = self.counts;
         let fits = |section: Section| {
             let wires: &[u32] = self.section(section);
             wires.last().is_none_or(|last| (*last as usize) < r1cs.wires())
                 && wires.windows(2).all(|pair| pair[0] < pair[1])
         };
         let lists = [Section::WiresOfA, Section::WiresOfB, Section::WiresOfL];
-        if expected.h == found.h && expected.inputs == found.inputs && lists.into_iter().all(fits) {
+        let same = h == r1cs.domain() && inputs == r1cs.public_inputs() + 1;
+        if same && lists.into_iter().all(fits) {
             return Ok(());
         }
-        Err(Error::KeyFilePoint { what: "the list of a query's wires" })
+        Err(Error::KeyFilePlaces {})
     }
 
     pub(crate) fn alpha_g1(&self) -> G1Affine {

@@ -25,6 +25,7 @@ mod r1cs;
 mod witness;
 
 pub mod setup;
+pub mod snarkjs;
 
 #[cfg(test)]
 mod testing;

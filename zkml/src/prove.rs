@@ -93,39 +93,32 @@ fn create(
     key.check_fits(r1cs)?;
     let wires = Wires::new(wires);
     let values = r1cs.evaluate(&wires)?;
-    let quotient = || {
+    // H and the wires' share of C are one sum: the more points, the fewer additions for each.
+    let c = || {
         let products = quotient::products(r1cs.domain(), values);
-        sum::<g1::Config>(key.h(), |at| Scalar::Full(products[at]))
+        let (h, l) = (key.h(), key.l());
+        let point = |at: usize| if at < h.len() { &h[at] } else { &l.points[at - h.len()] };
+        let scalar = |at: usize| match at.checked_sub(h.len()) {
+            None => Scalar::Full(products[at]),
+            Some(at) => wires.scalar(l.wires[at] as usize),
+        };
+        sum::<g1::Config>(h.len() + l.points.len(), point, scalar)
     };
-    let (checked, (((h, l), (a, b)), b_g2)) = join(
-        || key.check(),
-        || {
-            join(
-                || {
-                    join(
-                        || join(quotient, || over::<g1::Config>(&wires, key.l())),
-                        || {
-                            join(
-                                || over::<g1::Config>(&wires, key.a()),
-                                || over::<g1::Config>(&wires, key.b_g1()),
-                            )
-                        },
-                    )
-                },
-                || over::<g2::Config>(&wires, key.b_g2()),
-            )
-        },
-    );
+    let in_g1 =
+        || join(|| over::<g1::Config>(&wires, key.a()), || over::<g1::Config>(&wires, key.b_g1()));
+    let sums = || join(c, || join(|| over::<g2::Config>(&wires, key.b_g2()), in_g1));
+    let (checked, (c, (b_g2, (a, b)))) = join(|| key.check(), sums);
     checked?;
     let delta = key.delta_g1();
     let a = a + key.alpha_g1() + delta * r;
     let b = b + key.beta_g1() + delta * s;
     let b_g2 = b_g2 + key.beta_g2() + key.delta_g2() * s;
-    let c = l + h + a * s + b * r - delta * (r * s);
+    let c = c + a * s + b * r - delta * (r * s);
     Ok(ark_groth16::Proof { a: a.into_affine(), b: b_g2.into_affine(), c: c.into_affine() })
 }
 
 /// Σ wire · point.
 fn over<C: Curve>(wires: &Wires<'_>, query: Query<'_, C::Raw>) -> Projective<C> {
-    sum::<C>(query.points, |at| wires.scalar(query.wires[at] as usize))
+    let scalar = |at: usize| wires.scalar(query.wires[at] as usize);
+    sum::<C>(query.points.len(), |at| &query.points[at], scalar)
 }

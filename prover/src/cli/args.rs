@@ -26,6 +26,9 @@ pub(super) enum Command {
     Eval(EvalArgs),
     /// Print every check of a receipt and the trust bill, whatever they say.
     Explain(VerifyArgs),
+    /// Write what other people's tools read.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Print what a receipt says, decoded and not verified.
     Inspect {
         /// The receipt.
@@ -46,14 +49,34 @@ pub(super) enum Command {
     Verify(VerifyArgs),
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum ExportCommand {
+    /// Write the circuit of a compiled model in iden3's format.
+    R1cs {
+        /// The folder that `compile` wrote.
+        folder: PathBuf,
+        /// The file to write.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Write the proof of a receipt's first proved step, its key and its public inputs for snarkjs.
+    Snarkjs {
+        /// The receipt.
+        receipt: PathBuf,
+        /// The folder to write verification_key.json, proof.json and public.json into.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+}
+
 /// What `compile` takes.
 #[derive(Debug, Args)]
 pub(super) struct CompileArgs {
     /// The model.
     pub(super) model: PathBuf,
-    /// The quantization, as `quantize` writes it.
+    /// The quantization, as `quantize` writes it; by default inputs between 0 and 1, in steps of 1/128.
     #[arg(long)]
-    pub(super) manifest: PathBuf,
+    pub(super) manifest: Option<PathBuf>,
     /// The folder to write.
     #[arg(short, long)]
     pub(super) output: PathBuf,

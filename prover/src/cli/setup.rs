@@ -53,11 +53,7 @@ struct Bar {
 impl Bar {
     fn new() -> Self {
         let begun = Instant::now();
-        Self {
-            begun,
-            shown: Mutex::new((begun, false)),
-            terminal: std::io::stderr().is_terminal(),
-        }
+        Self { begun, shown: Mutex::new((begun, false)), terminal: std::io::stderr().is_terminal() }
     }
 
     fn show(&self, made: usize, of: usize) {

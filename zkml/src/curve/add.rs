@@ -45,8 +45,7 @@ impl<C: Curve> Adder<C> {
         self.products.clear();
         let mut product = C::BaseField::ONE;
         for sum in sums.iter().filter(|sum| sum.right != NONE) {
-            let denominator =
-                denominator(&points[sum.left as usize], &points[sum.right as usize]);
+            let denominator = denominator(&points[sum.left as usize], &points[sum.right as usize]);
             self.slopes.push(denominator);
             self.products.push(product);
             product *= denominator;

@@ -53,11 +53,7 @@ impl<C: Curve> Table<C> {
     }
 
     /// scalar · point for every scalar, in raw form. `done` hears of every block.
-    pub(crate) fn multiples(
-        &self,
-        scalars: &[Fr],
-        done: &(dyn Fn(usize) + Sync),
-    ) -> Vec<C::Raw> {
+    pub(crate) fn multiples(&self, scalars: &[Fr], done: &(dyn Fn(usize) + Sync)) -> Vec<C::Raw> {
         let block = |scalars: &[Fr]| {
             let raw = self.block(scalars);
             done(scalars.len());

@@ -5,7 +5,10 @@
 //! digits.
 
 use ark_bls12_381::Fr;
-use ark_ec::short_weierstrass::{Affine, Bucket, Projective};
+use ark_ec::{
+    AffineRepr as _,
+    short_weierstrass::{Affine, Bucket, Projective},
+};
 use ark_ff::{AdditiveGroup as _, BigInt, BigInteger as _, PrimeField as _};
 use rayon::prelude::*;
 
@@ -23,14 +26,20 @@ pub(crate) enum Scalar {
 /// Bits of the magnitude of a small scalar.
 pub(crate) const SMALL_BITS: u32 = 32;
 
-/// Σ scalar(i) · point i.
-pub(crate) fn sum<C: Curve>(
-    points: &[C::Raw],
+/// Σ scalar(i) · point(i) for i below `count`.
+pub(crate) fn sum<'a, C: Curve>(
+    count: usize,
+    point: impl Fn(usize) -> &'a C::Raw + Sync,
     scalar: impl Fn(usize) -> Scalar + Sync,
 ) -> Projective<C> {
-    let scalars = Sorted::new(points.len(), scalar);
+    let scalars = Sorted::new(count, scalar);
+    // The point of an index, with the sign that it carries.
+    let signed = |index: u32| {
+        let point = C::point(point(index as usize / 2));
+        if index % 2 == 0 { point } else { -point }
+    };
     let (units, rest) =
-        rayon::join(|| units::<C>(points, &scalars.units), || buckets::<C>(points, &scalars));
+        rayon::join(|| units(&signed, &scalars.units), || buckets(&signed, &scalars));
     units + rest
 }
 
@@ -64,32 +73,29 @@ impl Sorted {
     }
 }
 
-/// The point of an index, with the sign that it carries.
-fn signed<C: Curve>(points: &[C::Raw], index: u32) -> Affine<C> {
-    let point = C::point(&points[index as usize / 2]);
-    if index % 2 == 0 { point } else { -point }
-}
-
 /// Points of units that one thread adds up before it looks for more work.
 const UNITS: usize = 8192;
 
-fn units<C: Curve>(points: &[C::Raw], units: &[u32]) -> Projective<C> {
+fn units<C: Curve>(signed: &(impl Fn(u32) -> Affine<C> + Sync), units: &[u32]) -> Projective<C> {
     let part = |units: &[u32]| {
-        let mut points: Vec<Affine<C>> = units.iter().map(|unit| signed(points, *unit)).collect();
+        let mut points: Vec<_> = units.iter().map(|unit| signed(*unit)).collect();
         Adder::new().reduce(&mut points, &[units.len() as u32]);
         points.first().map_or(Projective::ZERO, |point| (*point).into())
     };
     units.par_chunks(UNITS).map(part).sum()
 }
 
-fn buckets<C: Curve>(points: &[C::Raw], scalars: &Sorted) -> Projective<C> {
+fn buckets<C: Curve>(
+    signed: &(impl Fn(u32) -> Affine<C> + Sync),
+    scalars: &Sorted,
+) -> Projective<C> {
     if scalars.small.is_empty() && scalars.full.is_empty() {
         return Projective::ZERO;
     }
     let digits = Digits::for_scalars(scalars);
     let sums: Vec<Projective<C>> = (0..digits.windows)
         .into_par_iter()
-        .map(|window| digits.window::<C>(points, scalars, window))
+        .map(|window| digits.window(signed, scalars, window))
         .collect();
     sums.into_iter().rev().fold(Projective::ZERO, |mut total, sum| {
         for _ in 0..digits.width {
@@ -113,7 +119,7 @@ struct Digits {
 }
 
 /// Points that are gathered at a time, so that they are added up in the cache.
-const GATHER: usize = 4096;
+const GATHER: u32 = 4096;
 
 impl Digits {
     fn for_scalars(scalars: &Sorted) -> Self {
@@ -121,11 +127,11 @@ impl Digits {
         // A magnitude has 254 bits; 32 and two more leave room for a small one's last carry.
         let windows = |bits: u32, width: u32| bits.div_ceil(width);
         let bits = if full == 0 { SMALL_BITS + 2 } else { 255 };
-        // To empty a bucket takes as long as four additions into one.
+        // To empty a bucket takes as long as two additions into one.
         let cost = |width: &u32| {
             full * u64::from(windows(255, *width))
                 + small * u64::from(windows(SMALL_BITS + 2, *width))
-                + u64::from(windows(bits, *width)) * (4 << (width - 1))
+                + u64::from(windows(bits, *width)) * (2 << (width - 1))
         };
         let width = (2..=16).min_by_key(cost).expect("a range that is not empty");
         let (windows, small) = (windows(bits, width), windows(SMALL_BITS + 2, width));
@@ -143,7 +149,8 @@ impl Digits {
         let shift = window * self.width;
         let (limb, bit) = (shift as usize / 64, shift % 64);
         let low = biased.0[limb] >> bit;
-        let high = if bit == 0 { 0 } else { biased.0.get(limb + 1).map_or(0, |next| next << (64 - bit)) };
+        let high =
+            if bit == 0 { 0 } else { biased.0.get(limb + 1).map_or(0, |next| next << (64 - bit)) };
         self.signed(low | high, window)
     }
 
@@ -160,7 +167,7 @@ impl Digits {
     /// Σ digit · point for one digit of every scalar.
     fn window<C: Curve>(
         &self,
-        points: &[C::Raw],
+        signed: &impl Fn(u32) -> Affine<C>,
         scalars: &Sorted,
         window: u32,
     ) -> Projective<C> {
@@ -183,42 +190,48 @@ impl Digits {
             *end += 1;
         }
         // Now `ends[b]` is where bucket b ends; bucket 0 is empty.
-        let mut total = Total::<C> { running: Bucket::ZERO, weighted: Bucket::ZERO };
-        let mut adder = Adder::new();
-        let mut bucket = ends.len() - 2;
-        while bucket > 0 {
-            let (last, mut runs) = (bucket, vec![]);
-            let end = ends[last];
-            while bucket > 0 && (end - ends[bucket - 1] <= GATHER as u32 || bucket == last) {
+        ends.pop();
+        let mut buckets = vec![Affine::zero(); ends.len()];
+        let (mut adder, mut gathered, mut bucket) = (Adder::new(), vec![], 1);
+        while bucket < ends.len() {
+            let (first, from) = (bucket, ends[bucket - 1]);
+            let mut runs = vec![];
+            while bucket < ends.len() && (bucket == first || ends[bucket] - from <= GATHER) {
                 runs.push(ends[bucket] - ends[bucket - 1]);
-                bucket -= 1;
+                bucket += 1;
             }
-            runs.reverse();
-            let sorted = &sorted[ends[bucket] as usize..end as usize];
-            let mut gathered: Vec<_> = sorted.iter().map(|at| signed::<C>(points, *at)).collect();
+            gathered.clear();
+            gathered.extend(
+                sorted[from as usize..ends[bucket - 1] as usize].iter().map(|at| signed(*at)),
+            );
             adder.reduce(&mut gathered, &runs);
-            total.take(&runs, &gathered);
+            let filled = runs.iter().zip(&mut buckets[first..]).filter(|(run, _)| **run > 0);
+            filled.zip(&gathered).for_each(|((_, bucket), sum)| *bucket = *sum);
         }
-        total.weighted.into()
+        weighted(&mut adder, &buckets)
     }
 }
 
-/// Σ b · bucket b, with the buckets given from the last to the first.
-struct Total<C: Curve> {
-    running: Bucket<C>,
-    weighted: Bucket<C>,
+/// Σ b · bucket b. With b = m i + j it is m Σ i · (sum of row i) + Σ j · (sum of column j): most additions
+/// are plain sums again.
+fn weighted<C: Curve>(adder: &mut Adder<C>, buckets: &[Affine<C>]) -> Projective<C> {
+    let width = 1 << (usize::BITS - buckets.len().leading_zeros()).div_ceil(2);
+    let mut rows = buckets.to_vec();
+    let runs: Vec<u32> = buckets.chunks(width).map(|row| row.len() as u32).collect();
+    adder.reduce(&mut rows, &runs);
+    let columns = (0..width).map(|column| buckets.iter().skip(column).step_by(width));
+    let runs: Vec<u32> = columns.clone().map(|column| column.count() as u32).collect();
+    let mut columns: Vec<_> = columns.flatten().copied().collect();
+    adder.reduce(&mut columns, &runs);
+    by_index(&rows) * Fr::from(width as u64) + by_index(&columns)
 }
 
-impl<C: Curve> Total<C> {
-    /// Takes buckets below those taken before: how many points each had, and the sums of those that
-    /// had some.
-    fn take(&mut self, runs: &[u32], sums: &[Affine<C>]) {
-        let mut sums = sums.iter().rev();
-        for run in runs.iter().rev() {
-            if *run > 0 {
-                self.running += sums.next().expect("a sum for each run");
-            }
-            self.weighted += &self.running;
-        }
+/// Σ i · point i.
+fn by_index<C: Curve>(points: &[Affine<C>]) -> Projective<C> {
+    let (mut running, mut total) = (Bucket::ZERO, Bucket::ZERO);
+    for point in points.iter().skip(1).rev() {
+        running += point;
+        total += &running;
     }
+    total.into()
 }

@@ -63,7 +63,7 @@ fn sums_agree<C: Curve>(seed: u64, count: usize, kind: u32) {
     let elements: Vec<Fr> = scalars.iter().copied().map(element).collect();
     let expected = Projective::<C>::msm(&points, &elements).unwrap();
     let raw: Vec<_> = points.iter().map(C::raw).collect();
-    assert_eq!(sum::<C>(&raw, |at| scalars[at]), expected);
+    assert_eq!(sum::<C>(count, |at| &raw[at], |at| scalars[at]), expected);
 }
 
 proptest! {
@@ -114,8 +114,7 @@ fn multiples_are_those_of_ark() {
     fn check<C: Curve>(count: usize) {
         let mut random = StdRng::seed_from_u64(2);
         let base = points::<C>(&mut random, 1)[0];
-        let mut scalars: Vec<Fr> =
-            (0..count).map(|_| element(scalar(&mut random, 7))).collect();
+        let mut scalars: Vec<Fr> = (0..count).map(|_| element(scalar(&mut random, 7))).collect();
         let half = Fr::from(2u64).inverse().unwrap();
         scalars.extend([Fr::zero(), Fr::ONE, -Fr::ONE, half, -half, half - Fr::ONE]);
         let table = Table::<C>::new(base, scalars.len());

@@ -31,8 +31,8 @@ pub fn write_proving_key(path: &Path, key: &ProvingKey) -> Result<Sha256Digest, 
     let mut partial = name.to_owned();
     partial.push(format!(".{}.partial", std::process::id()));
     let partial = path.with_file_name(partial);
-    let written = write_synced(&partial, key)
-        .and_then(|digest| fs::rename(&partial, path).map(|()| digest));
+    let written =
+        write_synced(&partial, key).and_then(|digest| fs::rename(&partial, path).map(|()| digest));
     if written.is_err() {
         // Whatever went wrong is the error to report, not that this failed as well.
         let _ = fs::remove_file(&partial);

@@ -169,7 +169,7 @@ fn a_key_with_false_points_makes_no_proof() {
     forged(&path, &good, |body| body[a..a + 96].fill(0xff));
     assert_eq!(refused(), "zkml-proof-refused");
     forged(&path, &good, |body| body[wires + 3] = 0xff);
-    assert_eq!(refused(), "zkml-key-file-point");
+    assert_eq!(refused(), "zkml-key-file-places");
 }
 
 #[test]

@@ -219,29 +219,45 @@ fn measure() {
     }
 }
 
+/// What the threads that there are now took of the processor: other programs' load shows less in it.
+fn processor() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let nanoseconds = tasks.map(|task| {
+        let text = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap();
+        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+    });
+    Duration::from_nanos(nanoseconds.sum())
+}
+
 fn measure_parts(key: &ProvingKey, r1cs: &R1cs, wires: &[Fr]) {
     fn clock<T>(what: &str, part: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), processor());
         let result = part();
-        println!("  {what} {:?}", begun.elapsed());
+        println!(
+            "  {what} {:?}, processor {:?}",
+            begun.elapsed(),
+            processor().saturating_sub(before)
+        );
         result
     }
     let elements = wires;
     let wires = clock("sort wires", || Wires::new(wires));
     let values = clock("rows", || r1cs.evaluate(&wires).unwrap());
     let products = clock("transforms", || quotient::products(r1cs.domain(), values));
-    clock("H", || sum::<g1::Config>(key.h(), |at| Scalar::Full(products[at])));
-    clock("L", || over::<g1::Config>(&wires, key.l()));
-    clock("A", || over::<g1::Config>(&wires, key.a()));
-    clock("B in G1", || over::<g1::Config>(&wires, key.b_g1()));
-    clock("B in G2", || over::<g2::Config>(&wires, key.b_g2()));
+    let _ = clock("H", || {
+        sum::<g1::Config>(key.h().len(), |at| &key.h()[at], |at| Scalar::Full(products[at]))
+    });
+    let _ = clock("L", || over::<g1::Config>(&wires, key.l()));
+    let _ = clock("A", || over::<g1::Config>(&wires, key.a()));
+    let _ = clock("B in G1", || over::<g1::Config>(&wires, key.b_g1()));
+    let _ = clock("B in G2", || over::<g2::Config>(&wires, key.b_g2()));
     let bases: Vec<_> = key.h().iter().map(g1::Config::point).collect();
-    clock("H by ark", || Projective::<g1::Config>::msm_unchecked(&bases, &products));
+    let _ = clock("H by ark", || Projective::<g1::Config>::msm_unchecked(&bases, &products));
     let at = |at: &u32| elements[*at as usize];
     let a: Vec<_> = key.a().wires.iter().map(at).collect();
     let bases: Vec<_> = key.a().points.iter().map(g1::Config::point).collect();
-    clock("A by ark", || Projective::<g1::Config>::msm_unchecked(&bases, &a));
+    let _ = clock("A by ark", || Projective::<g1::Config>::msm_unchecked(&bases, &a));
     let b: Vec<_> = key.b_g2().wires.iter().map(at).collect();
     let bases: Vec<_> = key.b_g2().points.iter().map(g2::Config::point).collect();
-    clock("B in G2 by ark", || Projective::<g2::Config>::msm_unchecked(&bases, &b));
+    let _ = clock("B in G2 by ark", || Projective::<g2::Config>::msm_unchecked(&bases, &b));
 }

@@ -79,8 +79,7 @@ pub(super) fn evaluate(r1cs: &R1cs, secrets: &Secrets) -> Result<Scalars, Error>
     let l = l.collect();
     // On the coset, the factor of X^(n-1) is ω^i / (n g^(n-1)).
     let first = inverse(Fr::GENERATOR.pow([domain.size() as u64 - 1]))?;
-    let left_out =
-        powers(first * domain.size_inv() * highest, domain.group_gen(), domain.size());
+    let left_out = powers(first * domain.size_inv() * highest, domain.group_gen(), domain.size());
     let mut h = coset.evaluate_all_lagrange_coefficients(*tau);
     h.par_iter_mut().zip(left_out).for_each(|(h, left_out)| *h = (*h - left_out) * quotient);
     Ok(Scalars { a, b, l, h, inputs })
