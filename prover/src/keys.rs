@@ -9,7 +9,8 @@ use assay_verifier::{
     value::Type,
 };
 use assay_zkml::{
-    COMPILER, Compiled, OsRng, ProvingKey, read_proving_key, setup, write_proving_key,
+    COMPILER, Compiled, KEY_FILE_VERSION, OsRng, ProvingKey, read_proving_key, setup,
+    write_proving_key,
 };
 
 use crate::{error::Error, files::write_atomically, run::Progress};
@@ -43,7 +44,8 @@ impl KeyStore {
         compiled: &Compiled,
         progress: &mut Progress,
     ) -> Result<Keys, Error> {
-        let folder = self.folder.join(compiled.circuit().to_string());
+        let version = format!("v{KEY_FILE_VERSION}");
+        let folder = self.folder.join(version).join(compiled.circuit().to_string());
         let (key_path, card_path) = (folder.join("proving.key"), folder.join("card.cbor"));
         // The card is written last: with it the pair is whole.
         if let Ok(card) = fs::read(&card_path) {

@@ -37,7 +37,7 @@ pub use self::{
     compile::{Compiled, Estimate, compile},
     error::Error,
     graph::Graph,
-    key::{ProvingKey, open_proving_key, read_proving_key, write_proving_key},
+    key::{KEY_FILE_VERSION, ProvingKey, open_proving_key, read_proving_key, write_proving_key},
     manifest::{COMPILER, Input, Layer, Manifest, Output, Rounding},
     program::{Interval, MAX_BITS, Program},
     prove::{Timed, prove, prove_timed},

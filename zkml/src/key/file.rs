@@ -45,7 +45,7 @@ fn write_synced(path: &Path, key: &ProvingKey) -> io::Result<Sha256Digest> {
     let Counts { inputs, a, b, l, h } = *counts;
     let mut file = fs::File::create(path)?;
     let mut header = MAGIC.to_vec();
-    header.extend(VERSION.to_le_bytes());
+    header.extend(KEY_FILE_VERSION.to_le_bytes());
     header.extend(id.as_bytes());
     header.extend(circuit.as_bytes());
     header.extend(Sha256Digest::of(body.bytes()).as_bytes());
@@ -103,7 +103,8 @@ pub fn read_proving_key(path: &Path, circuit: CircuitDigest) -> Result<ProvingKe
 }
 
 const MAGIC: &[u8; 8] = b"assay-pk";
-const VERSION: u64 = 1;
+/// Version of key files: another one's are refused.
+pub const KEY_FILE_VERSION: u64 = 1;
 pub(super) const HEADER_BYTES: usize = 8 + 8 + 3 * 32 + 5 * 8;
 /// Circuits have fewer wires and rows; so no length overflows.
 const MAX_COUNT: u64 = 1 << 32;
@@ -119,7 +120,7 @@ impl Header {
     fn read(bytes: &[u8; HEADER_BYTES]) -> Result<Self, Error> {
         let mut rest = &bytes[..];
         let (magic, version) = (take::<8>(&mut rest), u64::from_le_bytes(take(&mut rest)));
-        if magic != *MAGIC || version != VERSION {
+        if magic != *MAGIC || version != KEY_FILE_VERSION {
             let found = format!("{:?} version {version}", String::from_utf8_lossy(&magic));
             return Err(Error::KeyFileFormat { expected: "\"assay-pk\" version 1", found });
         }
