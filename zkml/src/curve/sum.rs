@@ -36,7 +36,7 @@ pub(crate) fn sum<'a, C: Curve>(
     // The point of an index, with the sign that it carries.
     let signed = |index: u32| {
         let point = C::point(point(index as usize / 2));
-        if index % 2 == 0 { point } else { -point }
+        if index & 1 == 0 { point } else { -point }
     };
     let (units, rest) =
         rayon::join(|| units(&signed, &scalars.units), || buckets(&signed, &scalars));

@@ -67,7 +67,7 @@ fn sums_agree<C: Curve>(seed: u64, count: usize, kind: u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn sums_in_g1_are_those_of_ark(seed: u64, count in 0usize..700, kind in 0u32..8) {
