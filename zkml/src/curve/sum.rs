@@ -38,8 +38,9 @@ pub(crate) fn sum<'a, C: Curve>(
         let point = C::point(point(index as usize / 2));
         if index & 1 == 0 { point } else { -point }
     };
+    let digits = Digits::for_scalars(&scalars);
     let (units, rest) =
-        rayon::join(|| units(&signed, &scalars.units), || buckets(&signed, &scalars));
+        rayon::join(|| units(&signed, &scalars.units), || buckets(&signed, &scalars, &digits));
     units + rest
 }
 
@@ -88,11 +89,11 @@ fn units<C: Curve>(signed: &(impl Fn(u32) -> Affine<C> + Sync), units: &[u32]) -
 fn buckets<C: Curve>(
     signed: &(impl Fn(u32) -> Affine<C> + Sync),
     scalars: &Sorted,
+    digits: &Digits,
 ) -> Projective<C> {
     if scalars.small.is_empty() && scalars.full.is_empty() {
         return Projective::ZERO;
     }
-    let digits = Digits::for_scalars(scalars);
     let sums: Vec<Projective<C>> = (0..digits.windows)
         .into_par_iter()
         .map(|window| digits.window(signed, scalars, window))
@@ -122,19 +123,22 @@ struct Digits {
 const GATHER: u32 = 4096;
 
 impl Digits {
+    /// The width for which the fewest additions are to be expected.
     fn for_scalars(scalars: &Sorted) -> Self {
         let (full, small) = (scalars.full.len() as u64, scalars.small.len() as u64);
-        // A magnitude has 254 bits; 32 and two more leave room for a small one's last carry.
-        let windows = |bits: u32, width: u32| bits.div_ceil(width);
-        let bits = if full == 0 { SMALL_BITS + 2 } else { 255 };
         // To empty a bucket takes as long as two additions into one.
-        let cost = |width: &u32| {
-            full * u64::from(windows(255, *width))
-                + small * u64::from(windows(SMALL_BITS + 2, *width))
-                + u64::from(windows(bits, *width)) * (2 << (width - 1))
+        let cost = |digits: &Self| {
+            let (windows, of_small) = (u64::from(digits.windows), u64::from(digits.small));
+            full * windows + small * of_small + windows * (2 << (digits.width - 1))
         };
-        let width = (2..=16).min_by_key(cost).expect("a range that is not empty");
-        let (windows, small) = (windows(bits, width), windows(SMALL_BITS + 2, width));
+        let all = (2..=16).map(|width| Self::of_width(width, full > 0));
+        all.min_by_key(cost).expect("a range that is not empty")
+    }
+
+    fn of_width(width: u32, full: bool) -> Self {
+        // A magnitude has 254 bits; 32 and two more leave room for a small one's last carry.
+        let small = (SMALL_BITS + 2).div_ceil(width);
+        let windows = if full { 255u32.div_ceil(width) } else { small };
         let mut bias = [0; 4];
         for bit in (0..windows - 1).map(|window| (window + 1) * width - 1) {
             bias[bit as usize / 64] |= 1 << (bit % 64);
@@ -234,4 +238,51 @@ fn by_index<C: Curve>(points: &[Affine<C>]) -> Projective<C> {
         total += &running;
     }
     total.into()
+}
+
+#[cfg(test)]
+mod tests {
+    //! `cargo test --release -p assay-zkml widths -- --ignored --nocapture`
+
+    use ark_bls12_381::{G1Affine, G1Projective, g1};
+    use ark_ec::VariableBaseMSM as _;
+    use ark_ff::UniformRand as _;
+    use ark_std::rand::{SeedableRng as _, rngs::StdRng};
+
+    use super::*;
+    use crate::curve::fixed::Table;
+
+    /// Hundredths of a second of the processor, with those of threads that are gone.
+    fn processor() -> u64 {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    #[test]
+    #[ignore = "measures, and takes long"]
+    fn widths() {
+        let mut random = StdRng::seed_from_u64(1);
+        for (log, widths) in [(14, 9..=12), (17, 12..=15)] {
+            let count = 1usize << log;
+            let mut draw = || (0..count).map(|_| Fr::rand(&mut random)).collect::<Vec<_>>();
+            let (logarithms, scalars) = (draw(), draw());
+            let table = Table::<g1::Config>::new(G1Affine::generator(), count);
+            let raw = table.multiples(&logarithms, &|_| ());
+            let sorted = Sorted::new(count, |at| Scalar::Full(scalars[at]));
+            let signed = |index: u32| {
+                let point = g1::Config::point(&raw[index as usize / 2]);
+                if index & 1 == 0 { point } else { -point }
+            };
+            for width in widths {
+                let begun = processor();
+                let _ = buckets(&signed, &sorted, &Digits::of_width(width, true));
+                println!("2^{log}: width {width} {} ms", 10 * (processor() - begun));
+            }
+            let points: Vec<_> = raw.iter().map(g1::Config::point).collect();
+            let begun = processor();
+            let _ = G1Projective::msm_unchecked(&points, &scalars);
+            println!("2^{log}: ark {} ms", 10 * (processor() - begun));
+        }
+    }
 }
