@@ -74,7 +74,7 @@ pub(super) enum ExportCommand {
 pub(super) struct CompileArgs {
     /// The model.
     pub(super) model: PathBuf,
-    /// The quantization, as `quantize` writes it; by default inputs between 0 and 1, in steps of 1/128.
+    /// The quantization, as `quantize` writes it; by default inputs between 0 and 1, in steps of 1/64.
     #[arg(long)]
     pub(super) manifest: Option<PathBuf>,
     /// The folder to write.

@@ -20,13 +20,13 @@ pub(super) fn run(args: &CompileArgs) -> Result<Outcome, Error> {
     Ok(Outcome::Accepted)
 }
 
-/// Inputs from 0 to 1, in steps of 2^-7.
+/// Inputs from 0 to 1, both included, in steps of 2^-6.
 fn unit_inputs(onnx: &[u8]) -> Result<Vec<InputType>, Error> {
     let graph = Graph::from_onnx(onnx)?;
     let inputs = graph.input_shapes().map(|(name, shape)| {
         let shape = shape.iter().map(|dim| u32::try_from(*dim)).collect::<Result<Vec<_>, _>>();
         let shape = shape.map_err(|error| Error::Usage { why: format!("{name}: {error}") })?;
-        Ok(InputType { kind: TensorType::new(Dtype::I8, &shape, -7)?, range: (0, 127) })
+        Ok(InputType { kind: TensorType::new(Dtype::I8, &shape, -6)?, range: (0, 64) })
     });
     inputs.collect()
 }
