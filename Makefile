@@ -16,6 +16,8 @@ CARGO_DENY := 0.20.2
 DENY := $(ASSAY_CACHE)/tools/cargo-deny-$(CARGO_DENY)
 CARGO_FUZZ := 0.13.2
 FUZZ := $(ASSAY_CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ)
+# What our measurements are held against.
+PEERS := $(ASSAY_CACHE)/tools/peers
 
 ## help: this list
 .PHONY: help
@@ -68,6 +70,13 @@ test: check build page nitro
 .PHONY: eval
 eval: build
 	@target/release/assay eval models/digits/operation.toml --data models/digits/data
+
+## bench-zk: proving beside ezkl and plain inference; writes BENCHMARKS.md (BENCH='--models NAME --no-peer')
+.PHONY: bench-zk
+bench-zk: build $(PEERS)/ready
+	@cargo build --release -p assay-prover --example time_inference
+	scripts/place.sh examples/time_inference
+	$(PEERS)/bin/python bench/zk.py $(BENCH)
 
 ## train: makes models/digits again, from the data that scikit-learn bundles
 .PHONY: train
@@ -142,6 +151,14 @@ $(FUZZ)/bin/cargo-fuzz:
 	rm -rf $(FUZZ)
 	mv $(FUZZ).part $(FUZZ)
 	rm -rf $(ASSAY_CACHE)/tools/target
+
+$(PEERS)/ready: bench/requirements.txt
+	@scripts/prerequisites.sh python
+	rm -rf $(PEERS)
+	mkdir -p $(PEERS)
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement bench/requirements.txt
+	touch $@
 
 target/train-venv/ready: models/digits/requirements.txt
 	@scripts/prerequisites.sh python

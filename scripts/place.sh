@@ -6,7 +6,8 @@ set -euo pipefail
 target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 mkdir -p target/release
 for name in "$@"; do
+    to=target/release/${name##*/}
     # A copy, never a link: what cargo does next with its own file changes nothing here.
-    cp "$target/release/$name" "target/release/$name.new"
-    mv "target/release/$name.new" "target/release/$name"
+    cp "$target/release/$name" "$to.new"
+    mv "$to.new" "$to"
 done

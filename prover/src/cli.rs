@@ -2,17 +2,22 @@
 
 mod args;
 mod attestation;
+mod compile;
 mod eval;
+mod export;
 mod hints;
+mod memory;
 mod policy;
 mod print;
+mod prove;
 mod quantize;
 mod receipt;
 mod run;
+mod setup;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
-use args::{AttestationCommand, Cli, Command, ConformanceCommand, PolicyCommand};
+use args::{AttestationCommand, Cli, Command, ConformanceCommand, ExportCommand, PolicyCommand};
 use clap::Parser as _;
 
 use crate::{engine::TeeEngine, error::Error};
@@ -73,15 +78,22 @@ fn without_engine(command: &Command) -> Result<Outcome, Error> {
             attestation::inspect(document, *json)
         }
         Command::Attestation(AttestationCommand::Verify(args)) => attestation::verify(args),
+        Command::Compile(args) => compile::run(args),
         Command::Conformance(ConformanceCommand::Nitro { cases, json }) => {
             attestation::conformance(cases, *json)
         }
         Command::Explain(args) => receipt::explain(args),
+        Command::Export(ExportCommand::R1cs { folder, output }) => export::r1cs(folder, output),
+        Command::Export(ExportCommand::Snarkjs { receipt, output }) => {
+            export::snarkjs(receipt, output)
+        }
         Command::Inspect { file } => receipt::inspect(file),
         Command::Policy(PolicyCommand::From { receipt, output }) => {
             policy::from(receipt, output.as_deref())
         }
+        Command::Prove(args) => prove::run(args),
         Command::Quantize(args) => quantize::run(args),
+        Command::Setup(args) => setup::run(args),
         Command::Verify(args) => receipt::verify(args),
         Command::Eval(_) | Command::Run(_) => {
             Err(Error::Usage { why: "this command is the engine's".to_owned() })

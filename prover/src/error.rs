@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use assay_verifier::ids::Name;
+use assay_verifier::ids::{CircuitDigest, Name, Sha256Digest};
 
 /// Why something could not be tried, or was refused. Codes are stable.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,42 @@ pub enum Error {
         /// The step.
         step: Name,
         /// What libtorch or the engine said.
+        why: String,
+    },
+    /// A model's folder holds another circuit than its files make.
+    #[error("{}: model and manifest make circuit {found}, the index says {expected}", path.display())]
+    FolderCircuit {
+        /// The folder.
+        path: PathBuf,
+        /// What the index says.
+        expected: CircuitDigest,
+        /// What was compiled.
+        found: CircuitDigest,
+    },
+    /// A file of a model's folder was changed.
+    #[error("{}: the file has SHA-256 {found}, the index says {expected}", path.display())]
+    FolderFileChanged {
+        /// The file.
+        path: PathBuf,
+        /// What the index says.
+        expected: Sha256Digest,
+        /// What the file has.
+        found: Sha256Digest,
+    },
+    /// A model's folder has no such file yet.
+    #[error("{}: there is no {file} in the folder's index", path.display())]
+    FolderIncomplete {
+        /// The folder.
+        path: PathBuf,
+        /// The file.
+        file: &'static str,
+    },
+    /// A model's folder has no index that can be read.
+    #[error("{}: {why}", path.display())]
+    FolderIndex {
+        /// The index.
+        path: PathBuf,
+        /// What is wrong.
         why: String,
     },
     /// An input is not what the operation takes.
@@ -91,6 +127,10 @@ impl Error {
             Self::Attester(_) => "attester",
             Self::Definition { .. } => "definition",
             Self::Engine { .. } => "engine",
+            Self::FolderCircuit { .. } => "folder-circuit",
+            Self::FolderFileChanged { .. } => "folder-file-changed",
+            Self::FolderIncomplete { .. } => "folder-incomplete",
+            Self::FolderIndex { .. } => "folder-index",
             Self::Input { .. } => "input",
             Self::Key { .. } => "key",
             Self::Libtorch(error) => error.code(),

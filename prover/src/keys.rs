@@ -9,7 +9,8 @@ use assay_verifier::{
     value::Type,
 };
 use assay_zkml::{
-    COMPILER, Compiled, OsRng, ProvingKey, read_proving_key, setup, write_proving_key,
+    COMPILER, Compiled, KEY_FILE_VERSION, OsRng, ProvingKey, read_proving_key, setup,
+    write_proving_key,
 };
 
 use crate::{error::Error, files::write_atomically, run::Progress};
@@ -43,11 +44,12 @@ impl KeyStore {
         compiled: &Compiled,
         progress: &mut Progress,
     ) -> Result<Keys, Error> {
-        let folder = self.folder.join(compiled.circuit().to_string());
+        let version = format!("v{KEY_FILE_VERSION}");
+        let folder = self.folder.join(version).join(compiled.circuit().to_string());
         let (key_path, card_path) = (folder.join("proving.key"), folder.join("card.cbor"));
         // The card is written last: with it the pair is whole.
         if let Ok(card) = fs::read(&card_path) {
-            let proving = read_proving_key(&key_path, compiled.r1cs())?;
+            let proving = read_proving_key(&key_path, compiled.circuit())?;
             let read = Card::from_bytes(&card)?;
             if read.key != proving.verifying() || read.model != model {
                 let why = "the card beside it is of another key or model".to_owned();
@@ -57,23 +59,31 @@ impl KeyStore {
         }
         let started = progress.begin(step, "setup, by a single party");
         let setup::Keys { proving, verifying } = setup::single_party(compiled.r1cs(), &mut OsRng)?;
-        let kinds = |tensors: Vec<_>| tensors.into_iter().map(Type::Tensor).collect();
-        let card = Card {
-            key: verifying,
-            circuit: compiled.circuit(),
-            model,
-            manifest: compiled.manifest().digest(),
-            compiler: COMPILER.to_owned(),
-            inputs: kinds(compiled.program().input_types().cloned().collect()),
-            outputs: kinds(compiled.program().output_types().cloned().collect()),
-            setup: Setup::SingleParty,
-        }
-        .to_bytes();
+        let card = single_party_card(compiled, model, verifying).to_bytes();
         fs::create_dir_all(&folder)
             .map_err(|error| Error::Unwritable { path: folder, why: error.to_string() })?;
         write_proving_key(&key_path, &proving)?;
         write_atomically(&card_path, &card)?;
         progress.end(started);
         Ok(Keys { proving, card })
+    }
+}
+
+/// The card of a key that a single party made.
+pub(crate) fn single_party_card(
+    compiled: &Compiled,
+    model: ModelDigest,
+    verifying: Vec<u8>,
+) -> Card {
+    let kinds = |tensors: Vec<_>| tensors.into_iter().map(Type::Tensor).collect();
+    Card {
+        key: verifying,
+        circuit: compiled.circuit(),
+        model,
+        manifest: compiled.manifest().digest(),
+        compiler: COMPILER.to_owned(),
+        inputs: kinds(compiled.program().input_types().cloned().collect()),
+        outputs: kinds(compiled.program().output_types().cloned().collect()),
+        setup: Setup::SingleParty,
     }
 }

@@ -9,11 +9,13 @@ pub mod engine;
 mod error;
 pub mod eval;
 mod files;
+pub mod folder;
 pub mod input;
 pub mod keys;
 pub mod quantize;
 pub mod random;
 pub mod run;
 pub mod session;
+pub mod single;
 
 pub use error::Error;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT, typeOf } from "./vectors.mjs";
 
-const ASSAY = process.env.ASSAY ?? join(ROOT, "target/release/assay");
+export const ASSAY = process.env.ASSAY ?? join(ROOT, "target/release/assay");
 
 export const built = existsSync(ASSAY);
 if (!built) console.log(`skipped: the command line is not built (${ASSAY})`);

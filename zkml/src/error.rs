@@ -92,9 +92,10 @@ errors! {
     KeyFileLength { expected: u64, found: u64 }
         => "zkml-key-file-length", "a key file for this circuit has {expected} bytes, found {found}",
         "the file is cut short, or belongs to another circuit";
-    /// Bytes of a key that are no point.
-    KeyFilePoint { what: &'static str }
-        => "zkml-key-file-point", "{what} of the key file holds bytes that are no point", "";
+    /// A key whose points belong to wires that the circuit does not have.
+    KeyFilePlaces { }
+        => "zkml-key-file-places", "the key names wires or rows that its circuit does not have",
+        "run the setup again or copy the file again";
     /// A key for another circuit.
     KeyOtherCircuit { expected: CircuitDigest, found: CircuitDigest }
         => "zkml-key-other-circuit", "the key is for circuit {found}, expected {expected}",

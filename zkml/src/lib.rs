@@ -11,6 +11,7 @@
 
 mod circuit;
 mod compile;
+mod curve;
 mod error;
 mod graph;
 mod key;
@@ -24,6 +25,7 @@ mod r1cs;
 mod witness;
 
 pub mod setup;
+pub mod snarkjs;
 
 #[cfg(test)]
 mod testing;
@@ -35,10 +37,10 @@ pub use self::{
     compile::{Compiled, Estimate, compile},
     error::Error,
     graph::Graph,
-    key::{ProvingKey, read_proving_key, write_proving_key},
+    key::{KEY_FILE_VERSION, ProvingKey, open_proving_key, read_proving_key, write_proving_key},
     manifest::{COMPILER, Input, Layer, Manifest, Output, Rounding},
     program::{Interval, MAX_BITS, Program},
-    prove::prove,
+    prove::{Timed, prove, prove_timed},
     quantize::{InputType, Options, quantize},
     r1cs::{Kind, R1cs, Shape},
     witness::Witness,

@@ -1,14 +1,21 @@
 //! Rank-1 constraint systems over the BLS12-381 scalar field, and iden3's `.r1cs` format for them.
 
+mod rows;
+mod wires;
+
 use core::fmt;
 use std::io::{self, Write};
 
 use ark_bls12_381::Fr;
 use ark_ff::{BigInteger as _, PrimeField as _, Zero as _};
+#[cfg(test)]
 use ark_relations::utils::matrix::Matrix;
 use assay_verifier::ids::CircuitDigest;
+use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
+use self::rows::Value;
+pub(crate) use self::{rows::Rows, wires::Wires};
 use crate::Error;
 
 /// Number of a wire: 0 is the constant 1, then the public inputs, then the private wires.
@@ -23,7 +30,7 @@ pub struct R1cs {
     public_inputs: usize,
     wires: usize,
     /// A, B and C: a row is a list of terms, ascending by wire, no coefficient zero.
-    matrices: [Matrix<Fr>; 3],
+    rows: [Rows; 3],
     /// What each row is for: a table beside the circuit, not part of it.
     kinds: Vec<Kind>,
 }
@@ -103,7 +110,7 @@ impl R1cs {
 
     /// Terms of all three matrices.
     pub fn terms(&self) -> usize {
-        self.matrices.iter().flatten().map(Vec::len).sum()
+        self.rows.iter().map(Rows::terms).sum()
     }
 
     /// Size of the evaluation domain: Groth16 adds one row per public input and one for the
@@ -113,8 +120,15 @@ impl R1cs {
     }
 
     /// A, B and C.
-    pub(crate) const fn matrices(&self) -> &[Matrix<Fr>; 3] {
-        &self.matrices
+    pub(crate) const fn rows(&self) -> &[Rows; 3] {
+        &self.rows
+    }
+
+    /// A, B and C, written out: for tests, and for `ark-groth16`.
+    #[cfg(test)]
+    pub(crate) fn matrices(&self) -> [Matrix<Fr>; 3] {
+        let all = 0..self.constraints();
+        self.rows.each_ref().map(|rows| all.clone().map(|row| rows.row(row).collect()).collect())
     }
 
     /// Counts and digest.
@@ -129,19 +143,35 @@ impl R1cs {
 
     /// Checks every row. Errors: another number of wires; the first row that does not hold.
     pub fn check(&self, wires: &[Fr]) -> Result<(), Error> {
-        if wires.len() != self.wires {
-            return Err(Error::WitnessLength { expected: self.wires, found: wires.len() });
+        self.evaluate(&Wires::new(wires)).map(|_| ())
+    }
+
+    /// A z and B z over the domain, where A has a further row for the constant and each public input,
+    /// and the rest is zero. Errors: as [`Self::check`].
+    pub(crate) fn evaluate(&self, wires: &Wires<'_>) -> Result<[Vec<Fr>; 2], Error> {
+        if wires.count() != self.wires {
+            return Err(Error::WitnessLength { expected: self.wires, found: wires.count() });
         }
-        let [a, b, c] = &self.matrices;
-        let value =
-            |row: &[(Fr, Wire)]| row.iter().map(|(by, wire)| *by * wires[*wire]).sum::<Fr>();
-        let holds = |row: &usize| value(&a[*row]) * value(&b[*row]) == value(&c[*row]);
+        let mut values = [vec![Fr::zero(); self.domain()], vec![Fr::zero(); self.domain()]];
+        let [a, b] = &mut values;
+        let holds = |row: usize, a_value: &mut Fr, b_value: &mut Fr| {
+            let [a, b, c] = self.rows.each_ref().map(|rows| rows.sum(row, wires));
+            (*a_value, *b_value) = (a.element(), b.element());
+            Value::is_product(a, b, c)
+        };
+        let rows = self.constraints();
+        let broken = (a[..rows].par_iter_mut().zip(&mut b[..rows]).enumerate())
+            .filter_map(|(row, (a, b))| (!holds(row, a, b)).then_some(row))
+            .min();
         // The constant has no row: the proof system fixes it.
-        let one_is_one = wires[ONE] == Fr::from(1u64);
-        match (0..self.constraints()).find(|row| !one_is_one || !holds(row)) {
-            None => Ok(()),
-            Some(row) => Err(Error::WitnessUnsatisfied { row, kind: self.kinds[row] }),
+        let one_is_one = wires.integer(ONE) == Some(1);
+        if let Some(row) = broken.or((!one_is_one).then_some(0)) {
+            return Err(Error::WitnessUnsatisfied { row, kind: self.kinds[row] });
         }
+        for (to, wire) in a[rows..].iter_mut().zip(0..=self.public_inputs) {
+            *to = wires.element(wire);
+        }
+        Ok(values)
     }
 
     /// SHA-256 of the `.r1cs` bytes.
@@ -189,12 +219,12 @@ impl R1cs {
         out.write_all(&u32_of(self.constraints())?.to_le_bytes())?;
 
         section(out, 2, self.constraints() as u64 * 12 + self.terms() as u64 * 36)?;
-        let [a, b, c] = &self.matrices;
-        for ((a, b), c) in a.iter().zip(b).zip(c) {
-            for terms in [a, b, c] {
+        for row in 0..self.constraints() {
+            for rows in &self.rows {
+                let terms = rows.row(row);
                 out.write_all(&u32_of(terms.len())?.to_le_bytes())?;
                 for (coefficient, wire) in terms {
-                    out.write_all(&u32_of(*wire)?.to_le_bytes())?;
+                    out.write_all(&u32_of(wire)?.to_le_bytes())?;
                     out.write_all(&coefficient.into_bigint().to_bytes_le())?;
                 }
             }
@@ -269,14 +299,14 @@ impl Lc {
 pub(crate) struct Builder {
     public_inputs: usize,
     wires: usize,
-    matrices: [Matrix<Fr>; 3],
+    rows: [Rows; 3],
     kinds: Vec<Kind>,
 }
 
 impl Builder {
-    pub(crate) const fn new(public_inputs: usize) -> Self {
-        let matrices = [vec![], vec![], vec![]];
-        Self { public_inputs, wires: public_inputs + 1, matrices, kinds: vec![] }
+    pub(crate) fn new(public_inputs: usize) -> Self {
+        let rows = [Rows::default(), Rows::default(), Rows::default()];
+        Self { public_inputs, wires: public_inputs + 1, rows, kinds: vec![] }
     }
 
     /// A new private wire.
@@ -287,9 +317,9 @@ impl Builder {
 
     /// Demands a · b = c.
     pub(crate) fn enforce(&mut self, kind: Kind, a: Lc, b: Lc, c: Lc) {
-        for (matrix, mut lc) in self.matrices.iter_mut().zip([a, b, c]) {
+        for (rows, mut lc) in self.rows.iter_mut().zip([a, b, c]) {
             lc.compact();
-            matrix.push(lc.0);
+            rows.push(&lc.0);
         }
         self.kinds.push(kind);
     }
@@ -301,8 +331,8 @@ impl Builder {
     }
 
     pub(crate) fn finish(self) -> R1cs {
-        let Self { public_inputs, wires, matrices, kinds } = self;
-        R1cs { public_inputs, wires, matrices, kinds }
+        let Self { public_inputs, wires, rows, kinds } = self;
+        R1cs { public_inputs, wires, rows, kinds }
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) enum Command {
     /// Look at attestation documents by themselves.
     #[command(subcommand)]
     Attestation(AttestationCommand),
+    /// Make the folder of a model that is to be proved.
+    Compile(CompileArgs),
     /// Hold this verifier against files of cases.
     #[command(subcommand)]
     Conformance(ConformanceCommand),
@@ -24,6 +26,9 @@ pub(super) enum Command {
     Eval(EvalArgs),
     /// Print every check of a receipt and the trust bill, whatever they say.
     Explain(VerifyArgs),
+    /// Write what other people's tools read.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Print what a receipt says, decoded and not verified.
     Inspect {
         /// The receipt.
@@ -32,12 +37,81 @@ pub(super) enum Command {
     /// Make policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Run a compiled model on an input, prove it, and write the receipt.
+    Prove(ProveArgs),
     /// Choose the quantization of an ONNX model, for a step that is to be proved.
     Quantize(QuantizeArgs),
     /// Run an operation and write its receipt.
     Run(RunArgs),
+    /// Make the key of a compiled model.
+    Setup(SetupArgs),
     /// Accept or refuse a receipt under a policy.
     Verify(VerifyArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExportCommand {
+    /// Write the circuit of a compiled model in iden3's format.
+    R1cs {
+        /// The folder that `compile` wrote.
+        folder: PathBuf,
+        /// The file to write.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Write the proof of a receipt's first proved step, its key and its public inputs for snarkjs.
+    Snarkjs {
+        /// The receipt.
+        receipt: PathBuf,
+        /// The folder to write verification_key.json, proof.json and public.json into.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+}
+
+/// What `compile` takes.
+#[derive(Debug, Args)]
+pub(super) struct CompileArgs {
+    /// The model.
+    pub(super) model: PathBuf,
+    /// The quantization, as `quantize` writes it; by default inputs between 0 and 1, in steps of 1/64.
+    #[arg(long)]
+    pub(super) manifest: Option<PathBuf>,
+    /// The folder to write.
+    #[arg(short, long)]
+    pub(super) output: PathBuf,
+}
+
+/// What `setup` takes.
+#[derive(Debug, Args)]
+pub(super) struct SetupArgs {
+    /// The folder that `compile` wrote.
+    pub(super) folder: PathBuf,
+    /// Make the key alone: whoever does could forge proofs, and the key card says so.
+    #[arg(long)]
+    pub(super) single_party: bool,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `prove` takes.
+#[derive(Debug, Args)]
+pub(super) struct ProveArgs {
+    /// The folder that `compile` and `setup` wrote.
+    pub(super) folder: PathBuf,
+    /// The input: {"input_data": [[real, ...]]}, a list for each input; else PNG, or JSON of integers.
+    #[arg(long)]
+    pub(super) input: PathBuf,
+    /// The nonce of whoever will verify, 16 to 64 bytes.
+    #[arg(long, value_name = "HEX")]
+    pub(super) nonce: Option<String>,
+    /// Where to write the receipt.
+    #[arg(short, long, default_value = "receipt.cbor")]
+    pub(super) output: PathBuf,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

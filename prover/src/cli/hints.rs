@@ -18,6 +18,12 @@ pub(super) fn of(code: &str) -> Option<&'static str> {
         "caller-value-missing" => "give what you sent with --value NAME=FILE",
         "definition" => "see the example in models/digits/operation.toml",
         "evidence-pending" => "the proof is not attached yet: fetch the receipt again later",
+        "folder-circuit" => "the folder was compiled by another version: compile and set up again",
+        "folder-file-changed" => "copy the folder again, or compile and set up again",
+        "folder-incomplete" => {
+            "assay compile writes model and manifest, then assay setup the key and its card"
+        }
+        "folder-index" => "name a folder that assay compile wrote",
         "nonce-mismatch" => "run the operation again with --nonce and the policy's nonce",
         "policy-unreviewed" => {
             "read the policy; when it says what you mean, remove the line \"unreviewed\""

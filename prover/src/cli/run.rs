@@ -71,7 +71,7 @@ fn inputs(definition: &Definition, given: &[String]) -> Result<BTreeMap<Name, Ve
 }
 
 /// The client's nonce, or one of ours, which is marked so.
-fn nonce(given: Option<&str>) -> Result<NonceClaim, Error> {
+pub(super) fn nonce(given: Option<&str>) -> Result<NonceClaim, Error> {
     let Some(text) = given else {
         return Ok(NonceClaim::Server(Nonce::new(&random::bytes::<32>()?)?));
     };
@@ -91,7 +91,7 @@ fn state(given: Option<PathBuf>) -> Result<PathBuf, Error> {
 }
 
 /// What the receipt discloses of values that no step takes.
-fn results(receipt: &Receipt) {
+pub(super) fn results(receipt: &Receipt) {
     let operation = receipt.operation();
     for opening in receipt.openings() {
         let taken = operation.steps.iter().any(|step| step.inputs.contains(&opening.value));
