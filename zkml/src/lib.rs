@@ -15,6 +15,7 @@ mod curve;
 mod error;
 mod graph;
 mod key;
+mod layout;
 mod lower;
 mod manifest;
 mod onnx;

@@ -10,13 +10,21 @@ use assay_verifier::{
     value::{Dtype, Type},
 };
 use proptest::prelude::*;
+use prost::Message as _;
+
+use ark_bls12_381::Fr;
+use assay_verifier::{poseidon as core_poseidon, value::TensorType};
 
 use super::*;
 use crate::{
-    Compiled, InputType, Options, Witness,
-    program::{Node, requantize as requantized},
+    Compiled, InputType, Interval, Options, Witness,
+    program::{Node, Rescale, half},
+    r1cs::ONE,
+    compile, quantize,
+    manifest::Layer,
     testing::{
         compile_with, int64s, model, network, node, options, raw_floats, salt, small, tensor,
+        value_info, with_float, with_int, with_ints,
     },
     witness::fill,
 };
@@ -60,14 +68,16 @@ pub(super) fn lie(
 }
 
 pub(super) fn filled(compiled: &Compiled, trace: &[Vec<i64>]) -> Vec<Fr> {
-    fill(compiled.program(), Fr::from(7u64), &[salt(1), salt(100)], trace).unwrap().wires
+    let outputs = (100..).take(compiled.program().outputs.len());
+    let salts: Vec<Salt> = core::iter::once(1).chain(outputs).map(salt).collect();
+    fill(compiled.program(), Fr::from(7u64), &salts, trace).unwrap().wires
 }
 
 pub(super) fn find(program: &Program, wanted: impl Fn(&Node) -> bool) -> usize {
     program.nodes.iter().position(wanted).unwrap()
 }
 
-/// Gemm, Gemm, Relu with a declared range, a shift without ReLU and a shifted i16 output.
+/// Gemm, Gemm, Relu with a declared range, a shift without ReLU and a shifted i8 output.
 pub(super) fn crooked() -> Compiled {
     let gemm = |input: &str, layer: usize, output: &str| {
         let mut gemm = node("Gemm", &[input, &format!("w{layer}")], output);
@@ -76,8 +86,8 @@ pub(super) fn crooked() -> Compiled {
     };
     let nodes = vec![gemm("x", 0, "a"), gemm("a", 1, "b"), node("Relu", &["b"], "y")];
     let tensors = vec![
-        raw_floats("w0", &[2, 2], &[0.75, -0.5, 0.25, 1.0]),
-        raw_floats("w1", &[2, 2], &[1.0, -1.0, 0.5, 0.25]),
+        raw_floats("w0", &[2, 1], &[0.75, -0.5]),
+        raw_floats("w1", &[1, 6], &[1.0, -1.0, 0.5, 0.25, -0.75, 0.125]),
     ];
     let kind = tensor(Dtype::I16, &[1, 2], -8);
     let options = Options {
@@ -100,6 +110,94 @@ pub(super) fn identity(range: (i64, i64)) -> Compiled {
     compile_with(&model(&[-1, 3], vec![reshape], vec![shape]), &options)
 }
 
+/// Every op that has rows of its own, and those that have none.
+pub(super) fn every_op() -> Compiled {
+    let pool = |op: &str, input: &str, output: &str| {
+        let pool = with_ints(node(op, &[input], output), "kernel_shape", &[2, 2]);
+        with_ints(pool, "strides", &[2, 2])
+    };
+    let (max, mean) = (pool("MaxPool", "r", "p"), pool("AveragePool", "l", "a"));
+    let nodes = vec![
+        with_ints(node("Conv", &["x", "k", "c"], "h"), "pads", &[1, 1, 1, 1]),
+        node("Relu", &["h"], "r"),
+        max,
+        with_float(node("LeakyRelu", &["h"], "l"), "alpha", 0.25),
+        mean,
+        node("Add", &["p", "a"], "s"),
+        node("Mul", &["p", "a"], "m"),
+        with_int(node("Concat", &["s", "m"], "d"), "axis", 1),
+        with_ints(node("Transpose", &["d"], "t"), "perm", &[0, 2, 3, 1]),
+        node("Flatten", &["t"], "f"),
+        node("Gemm", &["f", "w", "b"], "y"),
+        with_int(node("ArgMax", &["y"], "class"), "axis", 1),
+    ];
+    let number = |at: usize| ((at * 37 + 11) % 64) as f32 / 32.0 - 1.0;
+    let numbers = |from: usize, count: usize| (from..from + count).map(number).collect::<Vec<_>>();
+    let tensors = vec![
+        raw_floats("k", &[2, 1, 3, 3], &numbers(0, 18)),
+        raw_floats("c", &[2], &[0.25, -0.5]),
+        raw_floats("w", &[16, 3], &numbers(100, 48)),
+        raw_floats("b", &[3], &[0.5, 0.25, -1.0]),
+    ];
+    let mut model = model(&[-1, 1, 4, 4], nodes, tensors);
+    model.graph.as_mut().unwrap().output.push(value_info("class", &[]));
+    let kind = tensor(Dtype::I8, &[1, 1, 4, 4], -3);
+    let options = Options {
+        inputs: vec![InputType { kind, range: (-16, 15) }],
+        weight_bits: 4,
+        activation_bits: 5,
+        ..options(2)
+    };
+    compile_with(&model, &options)
+}
+
+pub(super) fn every_op_input() -> Vec<i64> {
+    (0..16).map(|at| (at * 11 + 5) % 32 - 16).collect()
+}
+
+/// A layer whose results are the output, saturating at 255.
+pub(super) fn clamping() -> Compiled {
+    let nodes = vec![node("Gemm", &["x", "w"], "h"), node("Relu", &["h"], "y")];
+    let w = raw_floats("w", &[2, 3], &[1.0, 0.125, -1.0, 1.0, 0.25, 0.5]);
+    let onnx = model(&[-1, 2], nodes, vec![w]).encode_to_vec();
+    let mut manifest = quantize(&onnx, &options(2)).unwrap();
+    let Layer::Requantize { clamp, .. } = &mut manifest.layers[1] else { panic!() };
+    *clamp = Some(8);
+    compile(&onnx, &manifest.to_bytes()).unwrap()
+}
+
+/// One result above the ceiling, one below, one negative.
+pub(super) fn clamping_input() -> Vec<i64> {
+    vec![100, 20]
+}
+
+/// The inverse of a number that is 0 may be anything: it decides nothing.
+fn decides_nothing(r1cs: &R1cs, wires: &[Fr], wire: Wire) -> bool {
+    let [_, b, c] = r1cs.matrices();
+    (0..r1cs.constraints()).any(|row| {
+        r1cs.kinds()[row] == Kind::Exceeds && b[row][0].1 == wire && wires[c[row][0].1].is_zero()
+    })
+}
+
+#[test]
+fn numbers_above_the_ceiling_become_the_ceiling() {
+    let compiled = clamping();
+    let outputs = honest(&compiled, &clamping_input()).outputs()[0].clone();
+    assert_eq!(outputs, [255, 140, 0]);
+}
+
+/// The rows that are predicted are those that are written.
+#[test]
+fn rows_are_counted_without_being_written() {
+    let shifted = Options { output: Dtype::I8, ..options(3) };
+    let shifted = compile_with(&network(&[3, 2], 5), &shifted);
+    for compiled in [small(), crooked(), shifted, identity((-5, 60)), every_op(), clamping()] {
+        let rows = cost::rows(compiled.program()).unwrap();
+        let rows: usize = rows.iter().map(|(_, rows)| rows).sum();
+        assert_eq!(1 + rows, compiled.r1cs().constraints());
+    }
+}
+
 #[test]
 fn every_wire_is_bound() {
     let mut random = StdRng::seed_from_u64(11);
@@ -111,6 +209,8 @@ fn every_wire_is_bound() {
         (crooked(), vec![-3, 700]),
         (shifted, vec![5, 6, -7]),
         (identity((-5, 60)), vec![-5, 0, 60]),
+        (every_op(), every_op_input()),
+        (clamping(), clamping_input()),
     ];
     for (compiled, input) in cases {
         let r1cs = compiled.r1cs();
@@ -119,7 +219,11 @@ fn every_wire_is_bound() {
             for change in [Fr::from(1u64), Fr::rand(&mut random)] {
                 let mut wires = honest.clone();
                 wires[wire] += change;
-                assert!(r1cs.check(&wires).is_err(), "wire {wire} of {} is free", r1cs.wires());
+                assert!(
+                    r1cs.check(&wires).is_err() || decides_nothing(r1cs, &honest, wire),
+                    "wire {wire} of {} is free",
+                    r1cs.wires()
+                );
             }
         }
         // Bits flipped, together with random others: no two changes cancel by chance.
@@ -129,7 +233,9 @@ fn every_wire_is_bound() {
                 let wire = random.gen_range(1..wires.len());
                 wires[wire] = Fr::from(1u64) - wires[wire];
             }
-            assert!(wires == honest || r1cs.check(&wires).is_err());
+            let changed: Vec<_> = (0..wires.len()).filter(|at| wires[*at] != honest[*at]).collect();
+            let nothing = changed.iter().all(|wire| decides_nothing(r1cs, &honest, *wire));
+            assert!(nothing || r1cs.check(&wires).is_err());
         }
     }
 }
@@ -147,11 +253,18 @@ fn every_public_input_stands_in_a() {
 #[test]
 fn every_kind_of_row_occurs_in_the_circuits_under_test() {
     let kinds = |compiled: &Compiled| compiled.r1cs().kinds().iter().copied().collect();
-    let seen: BTreeSet<Kind> = [small(), crooked()]
+    let seen: BTreeSet<Kind> = [small(), identity((-5, 60)), every_op(), clamping()]
         .iter()
         .flat_map(|compiled| -> BTreeSet<Kind> { kinds(compiled) })
         .collect();
-    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert_eq!(seen.len(), 15, "{seen:?}");
+}
+
+/// The widest interval whose shift needs so many bits.
+fn widest(bits: u32, shift: u32) -> Interval {
+    let edge = 1i128 << (bits - 1);
+    let half = i128::from(half(shift));
+    Interval::new("", -edge - half, edge - 1 - half).unwrap()
 }
 
 /// For every sum in and around a small range, every assignment of bits.
@@ -163,8 +276,11 @@ fn a_shift_has_one_witness_in_range_and_none_outside() {
     {
         let mut builder = Builder::new(0);
         let sum = builder.wire();
-        let result = requantize(&mut builder, &Lc::wire(sum), bits, relu, shift).unwrap();
-        assert_eq!(result, Lc::wire(2 + bits as usize));
+        let rescale = Rescale { relu, shift, clamp: None };
+        let bound = widest(bits, shift);
+        let result =
+            gadgets::requantize(&mut builder, "", Lc::wire(sum), bound, rescale).unwrap();
+        assert_eq!(result, 2 + bits as usize);
         let r1cs = builder.finish();
         assert_eq!(r1cs.constraints(), bits as usize + 2);
         let edge = 1i64 << (bits - 1);
@@ -183,7 +299,7 @@ fn a_shift_has_one_witness_in_range_and_none_outside() {
             }
             let rounded = value + half(shift);
             if (-edge..edge).contains(&rounded) {
-                assert_eq!(results, [requantized(value, relu, shift)], "{value} {bits} {shift}");
+                assert_eq!(results, [rescale.apply(value)], "{value} {bits} {shift}");
             } else {
                 assert_eq!(results, [0; 0], "{value} in {bits} bits");
             }
@@ -202,12 +318,14 @@ fn rounding_edges_agree_with_the_program() {
         for relu in [true, false] {
             let mut builder = Builder::new(0);
             let sum = builder.wire();
-            requantize(&mut builder, &Lc::wire(sum), bits, relu, shift).unwrap();
+            let rescale = Rescale { relu, shift, clamp: None };
+            let bound = widest(bits, shift);
+            gadgets::requantize(&mut builder, "", Lc::wire(sum), bound, rescale).unwrap();
             let r1cs = builder.finish();
             for value in sums.into_iter().chain(above) {
                 let mut wires = vec![Fr::from(1u64), Fr::from(value)];
                 assign_bits(&mut wires, value + half(shift) + edge, bits);
-                wires.push(Fr::from(requantized(value, relu, shift)));
+                wires.push(Fr::from(rescale.apply(value)));
                 r1cs.check(&wires).unwrap();
                 *wires.last_mut().unwrap() += Fr::from(1u64);
                 assert!(r1cs.check(&wires).is_err());
@@ -304,7 +422,7 @@ fn cases() -> impl Strategy<Value = (Compiled, Vec<i64>)> {
             weight_bits,
             activation_bits,
             output: dtypes.1,
-            calibration: None,
+            ..options(width)
         };
         let compiled = compile_with(&network(&sizes, seed), &options);
         let (low, high) = range;

@@ -149,8 +149,8 @@ fn refusals_name_node_op_shapes_and_a_way_out() {
     let cases: [(Vec<NodeProto>, &str); 9] = [
         (vec![node("Einsum", &["x"], "y")], "zkml-model-op"),
         (vec![foreign], "zkml-model-op"),
-        (vec![node("Add", &["x", "x"], "y")], "zkml-model-op"),
-        (vec![node("Add", &["x", "w"], "y")], "zkml-model-op"),
+        (vec![node("Div", &["x", "x"], "y")], "zkml-model-op"),
+        (vec![node("Add", &["x", "s"], "y")], "zkml-model-op"),
         (vec![node("MatMul", &["w", "x"], "y")], "zkml-model-op"),
         (vec![node("Gemm", &["x", "x"], "y")], "zkml-model-op"),
         (vec![node("Relu", &["x", "x"], "y")], "zkml-model-arity"),
@@ -158,7 +158,7 @@ fn refusals_name_node_op_shapes_and_a_way_out() {
         (vec![node("Relu", &["x"], "x")], "zkml-model-tensor"),
     ];
     for (nodes, code) in cases {
-        let error = refusal(&[1, 2], nodes, vec![w()]);
+        let error = refusal(&[1, 2], nodes, vec![w(), int64s("s", &[1], &[1])]);
         assert_eq!(error.code(), code, "{error}");
     }
     let nowhere = refusal(&[1, 2], vec![node("Relu", &["x"], "z")], vec![]);
