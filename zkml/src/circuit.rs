@@ -11,8 +11,8 @@ mod attacks;
 mod bits;
 pub(crate) mod cost;
 mod gadgets;
-mod poseidon;
 mod ports;
+mod poseidon;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -21,8 +21,8 @@ use self::sums::{Sums, Wires};
 pub(crate) use self::{
     bits::assign as assign_bits,
     gadgets::excess_bits,
-    poseidon::assign as assign_sponge,
     ports::{input_bits, output_bits, slot},
+    poseidon::assign as assign_sponge,
 };
 use crate::{
     Error,

@@ -57,19 +57,40 @@ pub(crate) struct Node {
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     /// The index of the largest of `size` numbers that lie `inner` apart; the lowest of several.
-    ArgMax { input: NodeId, size: usize, inner: usize },
+    ArgMax {
+        input: NodeId,
+        size: usize,
+        inner: usize,
+    },
     Input,
-    Linear { input: NodeId, map: Linear },
+    Linear {
+        input: NodeId,
+        map: Linear,
+    },
     /// The largest number of each window.
-    Max { input: NodeId, window: Window },
+    Max {
+        input: NodeId,
+        window: Window,
+    },
     /// Element by element.
-    Product { left: NodeId, right: NodeId },
+    Product {
+        left: NodeId,
+        right: NodeId,
+    },
     /// Negative numbers become 0. Whatever uses the result treats all numbers from `cap` on alike.
-    Relu { input: NodeId, cap: Option<f64> },
+    Relu {
+        input: NodeId,
+        cap: Option<f64>,
+    },
     /// Copies and constants.
-    Select { inputs: Vec<NodeId>, picks: Arc<[Pick<f64>]> },
+    Select {
+        inputs: Vec<NodeId>,
+        picks: Arc<[Pick<f64>]>,
+    },
     /// Element by element, each value times its factor.
-    Sum { inputs: Vec<(NodeId, f64)> },
+    Sum {
+        inputs: Vec<(NodeId, f64)>,
+    },
 }
 
 /// y = gain · W x + b.
@@ -100,6 +121,16 @@ impl Graph {
     /// Shapes of the inputs, the batch dimension fixed to 1.
     pub fn input_shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
         self.inputs.iter().map(|port| (port.name.as_str(), port.shape.as_slice()))
+    }
+
+    /// Multiplications of one run, at most.
+    pub fn multiplications(&self) -> usize {
+        let count = |node: &Node| match &node.op {
+            Op::Linear { map, .. } => map.layout.terms().saturating_mul(node.elements),
+            Op::Product { .. } => node.elements,
+            _ => 0,
+        };
+        self.nodes.iter().map(count).fold(0, usize::saturating_add)
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {

@@ -41,10 +41,37 @@ impl Layout {
                 }
             }
             Self::Pool { window, by_count } => {
-                let weight = if *by_count { window.cells(at % window.places()).count() - 1 } else { 0 };
+                let weight =
+                    if *by_count { window.cells(at % window.places()).count() - 1 } else { 0 };
                 window.visit(at, |operand| with(operand, weight));
             }
             Self::Scale { channels, inner } => with(at, at / inner % channels),
+        }
+    }
+
+    /// The same for all of `count` results: index of the result, of the operand, of the weight. The terms
+    /// of a result come in the same order.
+    pub(crate) fn visit_all(&self, count: usize, mut with: impl FnMut(usize, usize, usize)) {
+        let Self::Conv { window, groups, outputs } = self else {
+            (0..count).for_each(|at| self.visit(at, |operand, weight| with(at, operand, weight)));
+            return;
+        };
+        let (places, area, kernel) =
+            (window.places(), window.area(), window.kernel[0] * window.kernel[1]);
+        let each = window.channels / groups;
+        // Which cells a window has is the same for all channels.
+        for place in 0..places {
+            let cells: Vec<_> = window.cells(place).collect();
+            for channel in 0..*outputs {
+                let first = channel / (outputs / groups) * each;
+                for (index, offset) in &cells {
+                    for within in 0..each {
+                        let operand = (first + within) * area + offset;
+                        let weight = (channel * each + within) * kernel + index;
+                        with(channel * places + place, operand, weight);
+                    }
+                }
+            }
         }
     }
 
@@ -189,6 +216,21 @@ mod tests {
             assert_eq!(layout.channel(at), at / 4);
         }
         assert_eq!((layout.terms(), layout.channels()), (12, 6));
+    }
+
+    #[test]
+    fn all_results_together_are_each_by_itself() {
+        let pool = Layout::Pool { window: window(), by_count: true };
+        let conv = Layout::Conv { window: window(), groups: 2, outputs: 6 };
+        for (layout, count) in [(pool, 4 * 4), (conv, 6 * 4)] {
+            let mut all = vec![vec![]; count];
+            layout.visit_all(count, |at, operand, weight| all[at].push((operand, weight)));
+            for (at, found) in all.into_iter().enumerate() {
+                let mut expected = vec![];
+                layout.visit(at, |operand, weight| expected.push((operand, weight)));
+                assert_eq!(found, expected);
+            }
+        }
     }
 
     #[test]

@@ -74,12 +74,24 @@ pub(crate) struct Site<'a> {
     pub(crate) cap: Option<f64>,
 }
 
+/// What lowering makes.
+#[derive(Clone)]
+pub(crate) struct Lowered {
+    pub(crate) program: Program,
+    /// The choices, with everything that follows from them.
+    pub(crate) manifest: Manifest,
+    /// The program's node for each node of the graph.
+    pub(crate) values: Vec<usize>,
+    /// Scale exponent of each node of the program.
+    pub(crate) scales: Vec<i32>,
+}
+
 /// The program, and the manifest with everything that follows from the choices.
 pub(crate) fn lower(
     graph: &Graph,
     inputs: &[manifest::Input],
     decide: &mut dyn Decide,
-) -> Result<(Program, Manifest), Error> {
+) -> Result<Lowered, Error> {
     let mut uses = vec![0usize; graph.nodes().len()];
     for node in graph.nodes() {
         node.op.operands().into_iter().for_each(|operand| uses[operand] += 1);
@@ -111,7 +123,8 @@ pub(crate) fn lower(
     for port in graph.outputs() {
         lowering.output(port)?;
     }
-    Ok((lowering.program, lowering.manifest))
+    let Lowering { program, manifest, values, scales, .. } = lowering;
+    Ok(Lowered { program, manifest, values, scales })
 }
 
 /// Largest scale exponent inside a program, either sign: products of two f32 (2^±298) divided by it
@@ -166,7 +179,8 @@ impl Lowering<'_> {
             graph::Op::Max { input, window } => {
                 let input = self.shared(*input)?;
                 let before = &self.program.nodes[input].bounds;
-                let bound = |at| running_max(name, window.operands(at).into_iter().map(|at| before[at]));
+                let bound =
+                    |at| running_max(name, window.operands(at).into_iter().map(|at| before[at]));
                 let bounds = (0..node.elements).map(bound).collect::<Result<_, _>>()?;
                 let (scale, terms) = (self.scales[input], self.terms[input] + 1);
                 self.push(name, Op::Max { input, window: window.clone() }, bounds, scale, terms)
@@ -299,7 +313,8 @@ impl Lowering<'_> {
         inputs: &[NodeId],
         picks: &[Pick<f64>],
     ) -> Result<usize, Error> {
-        let sources = inputs.iter().map(|input| self.shared(*input)).collect::<Result<Vec<_>, _>>()?;
+        let sources =
+            inputs.iter().map(|input| self.shared(*input)).collect::<Result<Vec<_>, _>>()?;
         let (inputs, scale) = self.aligned(name, sources.iter().map(|source| (*source, 1)))?;
         let mut bounds = Vec::with_capacity(picks.len());
         let mut integers = Vec::with_capacity(picks.len());

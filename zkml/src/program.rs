@@ -102,6 +102,15 @@ impl Program {
         self.inputs.iter().map(|input| (input.name.as_str(), &input.kind, input.range))
     }
 
+    /// Weights of all maps.
+    pub(crate) fn weights(&self) -> usize {
+        let weights = |node: &Node| match &node.op {
+            Op::Linear { map, .. } => map.weights.len(),
+            _ => 0,
+        };
+        self.nodes.iter().map(weights).sum()
+    }
+
     /// The results of all nodes; the first are the inputs, in order.
     pub(crate) fn trace(&self, inputs: &[Vec<i64>]) -> Result<Vec<Vec<i64>>, Error> {
         self.check(inputs)?;
@@ -148,13 +157,14 @@ impl Node {
         let all = 0..self.bounds.len();
         match &self.op {
             Op::ArgMax { input, size, inner } => {
-                let largest = |at: usize| {
-                    let values = candidates(at, *size, *inner).map(|at| earlier[*input][at]);
-                    let best = values.enumerate().reduce(|best, next| {
-                        if next.1 > best.1 { next } else { best }
-                    });
-                    best.map_or(0, |(index, _)| index as i64)
-                };
+                let largest =
+                    |at: usize| {
+                        let values = candidates(at, *size, *inner).map(|at| earlier[*input][at]);
+                        let best = values
+                            .enumerate()
+                            .reduce(|best, next| if next.1 > best.1 { next } else { best });
+                        best.map_or(0, |(index, _)| index as i64)
+                    };
                 all.map(largest).collect()
             }
             Op::Input { index } => inputs[*index].clone(),

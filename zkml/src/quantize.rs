@@ -5,7 +5,7 @@ use assay_verifier::value::{Dtype, TensorType, Type};
 use crate::{
     Error,
     graph::{Graph, Op},
-    lower::{Decide, Operand, Site, Weights, lower, power_of_two},
+    lower::{Decide, Lowered, Operand, Site, Weights, lower, power_of_two},
     manifest::{self, Layer, Manifest},
     program::{Interval, Program, Rescale, shift_right},
 };
@@ -83,9 +83,9 @@ pub fn quantize(onnx: &[u8], options: &Options<'_>) -> Result<Manifest, Error> {
         .collect();
     let seen = match options.calibration {
         None => None,
-        Some(samples) => Some(largest_values(&graph, &options.inputs, samples)?),
+        Some(samples) => Some(largest_values(&traces(&graph, &options.inputs, samples)?)),
     };
-    choose(&graph, &inputs, options, seen.as_deref()).map(|(_, manifest)| manifest)
+    choose(&graph, &inputs, options, seen.as_deref()).map(|lowered| lowered.manifest)
 }
 
 /// The same, from what has been read and seen already.
@@ -94,7 +94,7 @@ pub(crate) fn choose(
     inputs: &[manifest::Input],
     options: &Options<'_>,
     seen: Option<&[f64]>,
-) -> Result<(Program, Manifest), Error> {
+) -> Result<Lowered, Error> {
     let fan = decomposed_after(graph);
     lower(graph, inputs, &mut Choose { options, seen, fan })
 }
@@ -103,7 +103,7 @@ pub(crate) fn choose(
 /// something in the manifest that does not follow from the choices.
 pub(crate) fn replay(graph: &Graph, manifest: &Manifest) -> Result<Program, Error> {
     let mut replay = Replay { layers: manifest.layers.iter(), outputs: manifest.outputs.iter() };
-    let (program, again) = lower(graph, &manifest.inputs, &mut replay)?;
+    let Lowered { program, manifest: again, .. } = lower(graph, &manifest.inputs, &mut replay)?;
     if again != *manifest {
         let lines = |manifest: &Manifest| {
             let text = String::from_utf8(manifest.to_bytes()).expect("a manifest is text");
@@ -232,9 +232,11 @@ fn decomposed_after(graph: &Graph) -> Vec<usize> {
                 fan[id].saturating_add(node.elements.saturating_mul(cells - 1))
             }
             Op::Relu { .. } => node.elements,
-            Op::Input | Op::Linear { .. } | Op::Product { .. } | Op::Select { .. } | Op::Sum { .. } => {
-                fan[id]
-            }
+            Op::Input
+            | Op::Linear { .. }
+            | Op::Product { .. }
+            | Op::Select { .. }
+            | Op::Sum { .. } => fan[id],
         };
         for operand in node.op.operands() {
             fan[operand] = fan[operand].saturating_add(after);
@@ -243,30 +245,32 @@ fn decomposed_after(graph: &Graph) -> Vec<usize> {
     fan
 }
 
-/// Largest magnitude of every node's value over the samples, in double precision.
-pub(crate) fn largest_values(
-    graph: &Graph,
-    inputs: &[InputType],
-    samples: &[Vec<Vec<i64>>],
-) -> Result<Vec<f64>, Error> {
-    let mut largest = vec![0.0f64; graph.nodes().len()];
-    for (sample, values) in samples.iter().enumerate() {
-        let real = values
-            .iter()
-            .zip(inputs)
-            .map(|(values, input)| {
-                let unit = power_of_two(i32::from(input.kind.scale())).expect("at most 64");
-                values.iter().map(|value| *value as f64 * unit).collect()
-            })
-            .collect::<Vec<_>>();
-        let trace = graph
-            .trace(&real)
-            .map_err(|error| Error::Calibration { sample, why: error.to_string() })?;
+/// Largest magnitude of every node's value over the samples, from the values of each.
+pub(crate) fn largest_values(traces: &[Vec<Vec<f64>>]) -> Vec<f64> {
+    let mut largest = vec![0.0f64; traces.first().map_or(0, Vec::len)];
+    for trace in traces {
         for (largest, values) in largest.iter_mut().zip(trace) {
             *largest = values.iter().fold(*largest, |largest, value| largest.max(value.abs()));
         }
     }
-    Ok(largest)
+    largest
+}
+
+/// The model's values for samples of integers.
+fn traces(
+    graph: &Graph,
+    inputs: &[InputType],
+    samples: &[Vec<Vec<i64>>],
+) -> Result<Vec<Vec<Vec<f64>>>, Error> {
+    let one = |(sample, values): (usize, &Vec<Vec<i64>>)| {
+        let real = |(values, input): (&Vec<i64>, &InputType)| {
+            let unit = power_of_two(i32::from(input.kind.scale())).expect("at most 64");
+            values.iter().map(|value| *value as f64 * unit).collect()
+        };
+        let reals: Vec<Vec<f64>> = values.iter().zip(inputs).map(real).collect();
+        graph.trace(&reals).map_err(|error| Error::Calibration { sample, why: error.to_string() })
+    };
+    samples.iter().enumerate().map(one).collect()
 }
 
 /// Reads the choices back.

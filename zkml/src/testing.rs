@@ -1,11 +1,14 @@
 //! Models for tests, written by `prost`: an implementation of protobuf that is not the reader's.
 
+mod random;
+
 use assay_verifier::{
     ids::Salt,
     value::{Dtype, TensorType},
 };
 use prost::Message;
 
+pub(crate) use self::random::network_of_all_ops;
 use crate::{Compiled, InputType, Options, compile, quantize};
 
 #[derive(Clone, PartialEq, Message)]

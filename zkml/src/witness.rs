@@ -144,10 +144,18 @@ fn gadgets(
                 if operands.len() == 1 {
                     wires.push(Fr::from(0u64));
                 }
-                compare(wires, node, program, *input, &trace[*input], &operands, |wires, at, above| {
-                    index = if above { index } else { at };
-                    wires.push(Fr::from(index));
-                })?;
+                compare(
+                    wires,
+                    node,
+                    program,
+                    *input,
+                    &trace[*input],
+                    &operands,
+                    |wires, at, above| {
+                        index = if above { index } else { at };
+                        wires.push(Fr::from(index));
+                    },
+                )?;
             }
         }
         Op::Input { .. } | Op::Linear { .. } | Op::Select { .. } | Op::Sum { .. } => {}

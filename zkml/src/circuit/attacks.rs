@@ -9,7 +9,7 @@ use assay_verifier::poseidon as core_poseidon;
 use super::{
     tests::{
         broken, clamping, clamping_input, crooked, every_op, every_op_input, filled, find, honest,
-        identity, lie,
+        identity, lie, shifted,
     },
     *,
 };
@@ -94,8 +94,9 @@ fn mux_rows_are_needed() {
 fn materialize_rows_are_needed() {
     let compiled = crooked();
     let program = compiled.program();
-    let shift = find(program, |node| matches!(node.op, Op::Requantize { rescale, .. } if !rescale.relu));
-    let lie = lie(program, &[100, 200], shift, 0, -2);
+    let shift =
+        find(program, |node| matches!(node.op, Op::Requantize { rescale, .. } if !rescale.relu));
+    let lie = lie(program, &[100, 200], shift, 0, -3);
     only_breaks(Kind::Materialize, compiled.r1cs(), &filled(&compiled, &lie));
 }
 
@@ -119,11 +120,11 @@ fn slot_rows_are_needed_for_inputs() {
 #[test]
 fn slot_rows_are_needed_for_outputs() {
     // Commits to the output of another input.
-    let compiled = crooked();
+    let compiled = shifted();
     assert!(compiled.program().outputs[0].shift > 0);
-    let mut wires = honest(&compiled, &[100, 200]).wires;
-    let other = honest(&compiled, &[300, -3]);
-    assert_ne!(other.outputs(), honest(&compiled, &[100, 200]).outputs());
+    let mut wires = honest(&compiled, &[1, 2, 3]).wires;
+    let other = honest(&compiled, &[-100, 2, 3]);
+    assert_ne!(other.outputs(), honest(&compiled, &[1, 2, 3]).outputs());
     wires[3] = other.wires[3];
     let salt = output_salt(&compiled);
     wires[salt..].copy_from_slice(&other.wires[salt..]);
@@ -133,7 +134,8 @@ fn slot_rows_are_needed_for_outputs() {
 /// The first wire of the only output.
 fn output_salt(compiled: &Compiled) -> usize {
     let salt = assay_verifier::poseidon::salt_element(&crate::testing::salt(100));
-    let wires = filled(compiled, &compiled.program().trace(&[vec![0; compiled.program().inputs[0].kind.elements()]]).unwrap());
+    let zeros = vec![0; compiled.program().inputs[0].kind.elements()];
+    let wires = filled(compiled, &compiled.program().trace(&[zeros]).unwrap());
     wires.iter().rposition(|wire| *wire == salt).unwrap()
 }
 
@@ -250,7 +252,8 @@ fn within_rows_are_needed() {
     let (ones, inverse) = clamped(&compiled, &wires, true);
     let bits = ceiling(&compiled).count_ones() as usize;
     let first = ones[0] - bits;
-    let low: i64 = (0..bits).map(|bit| i64::from(wires[first + bit] == Fr::from(1u64)) << bit).sum();
+    let low: i64 =
+        (0..bits).map(|bit| i64::from(wires[first + bit] == Fr::from(1u64)) << bit).sum();
     assert_ne!(low, ceiling(&compiled));
     wires[inverse] = Fr::zero();
     wires[inverse + 1] = Fr::zero();
@@ -273,9 +276,10 @@ fn clamp_rows_are_needed() {
 }
 
 fn ceiling(compiled: &Compiled) -> i64 {
-    let node = find(compiled.program(), |node| {
-        matches!(node.op, Op::Requantize { rescale, .. } if rescale.clamp.is_some())
-    });
+    let node = find(
+        compiled.program(),
+        |node| matches!(node.op, Op::Requantize { rescale, .. } if rescale.clamp.is_some()),
+    );
     let Op::Requantize { rescale, .. } = compiled.program().nodes[node].op else { unreachable!() };
     rescale.ceiling()
 }

@@ -56,9 +56,7 @@ fn gadgets(program: &Program, node: &Node) -> Result<usize, Error> {
             all.map(|at| compare(input, candidates(at, *size, *inner).collect(), 3)).sum()
         }
         Op::Input { .. } | Op::Linear { .. } | Op::Select { .. } | Op::Sum { .. } => Ok(0),
-        Op::Max { input, window } => {
-            all.map(|at| compare(input, window.operands(at), 2)).sum()
-        }
+        Op::Max { input, window } => all.map(|at| compare(input, window.operands(at), 2)).sum(),
         Op::Requantize { input, rescale } => {
             let rows = |bound: &Interval| {
                 let bits = shift_bits(name, *bound, rescale.shift)?;

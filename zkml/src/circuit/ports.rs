@@ -106,13 +106,7 @@ fn pack(kind: &TensorType, slots: &[Lc]) -> Vec<Lc> {
 }
 
 /// Absorbs salt and packed elements, and demands that the result is the public input.
-fn commit(
-    builder: &mut Builder,
-    kind: &TensorType,
-    salt: Wire,
-    packed: Vec<Lc>,
-    commitment: Wire,
-) {
+fn commit(builder: &mut Builder, kind: &TensorType, salt: Wire, packed: Vec<Lc>, commitment: Wire) {
     let mut absorbed = vec![Lc::wire(salt)];
     absorbed.extend(packed);
     let digest = poseidon::constrain(builder, core_poseidon::domain(kind), &absorbed);

@@ -5,7 +5,11 @@ use super::{
     build::{Builder, Value, elements},
     call::{Call, broadcast_index, broadcast_shape},
 };
-use crate::{Error, layout::{Layout, Pick}, onnx::Data};
+use crate::{
+    Error,
+    layout::{Layout, Pick},
+    onnx::Data,
+};
 
 impl Builder<'_> {
     /// Add, Sub, Mul, Div, with numpy's broadcasting.
@@ -65,9 +69,8 @@ impl Builder<'_> {
                 Ok(Side::Node(self.push(call.name(), op, elements(shape))?))
             }
             value => {
-                let (_, data) = call
-                    .floats(at)
-                    .ok_or_else(|| call.unsupported("constants must be float32"))?;
+                let (_, data) =
+                    call.floats(at).ok_or_else(|| call.unsupported("constants must be float32"))?;
                 let number = |at: usize| f64::from(data[at]);
                 Ok(Side::Numbers(broadcast_index(value.shape(), shape).map(number).collect()))
             }
@@ -118,7 +121,8 @@ impl Builder<'_> {
             Some(([length], numbers)) if length == channels => Ok(numbers),
             _ => Err(call.misshapen(format!("four constants of {channels} numbers"))),
         };
-        let [scale, bias, mean, variance] = [constant(1)?, constant(2)?, constant(3)?, constant(4)?];
+        let [scale, bias, mean, variance] =
+            [constant(1)?, constant(2)?, constant(3)?, constant(4)?];
         let epsilon = f64::from(call.float("epsilon", 1e-5)?);
         let factor: Vec<f64> = (0..*channels)
             .map(|at| f64::from(scale[at]) / (f64::from(variance[at]) + epsilon).sqrt())
@@ -142,7 +146,8 @@ impl Builder<'_> {
 
     pub(super) fn negate(&mut self, call: &Call<'_, '_>) -> Result<Value, Error> {
         let (input, shape) = call.computed(0)?;
-        let node = self.affine(call.name(), input, shape, Some(vec![-1.0; elements(shape)]), None)?;
+        let node =
+            self.affine(call.name(), input, shape, Some(vec![-1.0; elements(shape)]), None)?;
         Ok(Value::Computed { node, shape: shape.to_vec() })
     }
 

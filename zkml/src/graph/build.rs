@@ -13,8 +13,14 @@ use crate::{
 pub(super) enum Value {
     /// An operand that is left out.
     Absent,
-    Computed { node: NodeId, shape: Vec<usize> },
-    Constant { dims: Vec<usize>, data: Arc<Data> },
+    Computed {
+        node: NodeId,
+        shape: Vec<usize>,
+    },
+    Constant {
+        dims: Vec<usize>,
+        data: Arc<Data>,
+    },
 }
 
 impl Value {
@@ -231,7 +237,18 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "remove it from the end of the model and use the logits: the order is the same",
     ),
     (
-        &["Gelu", "Elu", "Tanh", "HardSwish", "HardSigmoid", "Selu", "PRelu", "Celu", "Mish", "Softplus"],
+        &[
+            "Gelu",
+            "Elu",
+            "Tanh",
+            "HardSwish",
+            "HardSigmoid",
+            "Selu",
+            "PRelu",
+            "Celu",
+            "Mish",
+            "Softplus",
+        ],
         "use Relu, LeakyRelu or Clip",
     ),
     (
@@ -239,7 +256,10 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "use BatchNormalization, whose statistics are constants",
     ),
     (&["LSTM", "GRU", "RNN", "Loop", "Scan", "If"], "unroll it into feed-forward layers"),
-    (&["ConvTranspose", "Resize", "Upsample"], "use Conv with strides, or run it in an attested step"),
+    (
+        &["ConvTranspose", "Resize", "Upsample"],
+        "use Conv with strides, or run it in an attested step",
+    ),
 ];
 
 /// An input's shape with its batch dimension fixed to 1.

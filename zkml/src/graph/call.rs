@@ -1,7 +1,10 @@
 //! One node of the file with its operands: attributes with the standard's defaults, and refusals that
 //! name node, op and shapes.
 
-use super::{NodeId, build::{Value, elements}};
+use super::{
+    NodeId,
+    build::{Value, elements},
+};
 use crate::{
     Error,
     onnx::{self, AttributeValue, Data},
@@ -149,9 +152,8 @@ impl<'a> Call<'_, 'a> {
 /// The shape that both fit into by numpy's rule.
 pub(super) fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
-    let dim = |shape: &[usize], at: usize| {
-        (at + shape.len()).checked_sub(rank).map_or(1, |at| shape[at])
-    };
+    let dim =
+        |shape: &[usize], at: usize| (at + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
     (0..rank)
         .map(|at| match (dim(a, at), dim(b, at)) {
             (a, b) if a == b => Some(a),

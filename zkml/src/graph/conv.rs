@@ -14,8 +14,9 @@ impl Builder<'_> {
     /// A cross-correlation with constant weights, in groups.
     pub(super) fn conv(&mut self, call: &Call<'_, '_>) -> Result<Value, Error> {
         let (input, shape) = call.computed(0)?;
-        let (dims, weights) =
-            call.floats(1).ok_or_else(|| call.unsupported("weights must be constants of float32"))?;
+        let (dims, weights) = call
+            .floats(1)
+            .ok_or_else(|| call.unsupported("weights must be constants of float32"))?;
         if dims.len() != shape.len() || dims.contains(&0) {
             return Err(call.misshapen("weights with as many dimensions as the input, none of 0"));
         }
@@ -119,7 +120,11 @@ impl Builder<'_> {
             let Some(found) = call.ints(name)? else { return Ok(vec![default; axes]) };
             let sizes: Option<Vec<usize>> = found
                 .iter()
-                .map(|size| usize::try_from(*size).ok().filter(|size| *size >= least && *size <= MAX_ELEMENTS))
+                .map(|size| {
+                    usize::try_from(*size)
+                        .ok()
+                        .filter(|size| *size >= least && *size <= MAX_ELEMENTS)
+                })
                 .collect();
             sizes
                 .filter(|sizes| sizes.len() == axes)
@@ -151,10 +156,13 @@ impl Builder<'_> {
                 "NOTSET" | "" => (explicit[axis], explicit[axes + axis]),
                 "VALID" => (0, 0),
                 "SAME_UPPER" | "SAME_LOWER" => {
-                    let total =
-                        ((size.div_ceil(stride) - 1) * stride + reach).saturating_sub(size);
+                    let total = ((size.div_ceil(stride) - 1) * stride + reach).saturating_sub(size);
                     let small = total / 2;
-                    if auto == "SAME_UPPER" { (small, total - small) } else { (total - small, small) }
+                    if auto == "SAME_UPPER" {
+                        (small, total - small)
+                    } else {
+                        (total - small, small)
+                    }
                 }
                 _ => return Err(call.misset("auto_pad", "the standard has no such padding")),
             };
@@ -186,7 +194,9 @@ impl Builder<'_> {
         if count.is_none() || window.channels.saturating_mul(window.places()) > MAX_ELEMENTS {
             return Err(call.misshapen(format!("at most {MAX_ELEMENTS} results")));
         }
-        if call.node.op != "Conv" && (0..window.places()).any(|at| window.cells(at).next().is_none()) {
+        if call.node.op != "Conv"
+            && (0..window.places()).any(|at| window.cells(at).next().is_none())
+        {
             return Err(call.misset("pads", "a window lies in the padding as a whole"));
         }
         Ok(window)

@@ -1,7 +1,10 @@
 //! The graph in double precision: the float side of every comparison.
 
 use super::{Graph, Linear, Node, Op};
-use crate::{Error, layout::{Layout, Pick}};
+use crate::{
+    Error,
+    layout::{Layout, Pick},
+};
 
 impl Graph {
     /// What the model computes in double precision.
@@ -53,9 +56,8 @@ impl Node {
             Op::Linear { input, map } => map.apply(&values[*input]),
             Op::Max { input, window } => {
                 let value = |operand: &usize| values[*input][*operand];
-                let largest = |at| {
-                    window.operands(at).iter().map(value).fold(f64::NEG_INFINITY, f64::max)
-                };
+                let largest =
+                    |at| window.operands(at).iter().map(value).fold(f64::NEG_INFINITY, f64::max);
                 all.map(largest).collect()
             }
             Op::Product { left, right } => {
@@ -66,9 +68,7 @@ impl Node {
                 .iter()
                 .map(|pick| match pick {
                     Pick::Constant(value) => *value,
-                    Pick::Element { source, at } => {
-                        values[inputs[*source as usize]][*at as usize]
-                    }
+                    Pick::Element { source, at } => values[inputs[*source as usize]][*at as usize],
                 })
                 .collect(),
             Op::Sum { inputs } => {
@@ -97,9 +97,9 @@ impl Linear {
             }
             return out;
         }
-        for (at, sum) in out.iter_mut().enumerate() {
-            self.layout.visit(at, |operand, weight| *sum += self.weight(weight) * input[operand]);
-        }
+        self.layout.visit_all(self.bias.len(), |at, operand, weight| {
+            out[at] += self.weight(weight) * input[operand];
+        });
         out
     }
 }

@@ -144,7 +144,8 @@ impl Builder<'_> {
         for size in sizes {
             let mut shape = value.shape().to_vec();
             shape[axis] = size;
-            let offset = |at: usize, index: usize| Some(if at == axis { index + from } else { index });
+            let offset =
+                |at: usize, index: usize| Some(if at == axis { index + from } else { index });
             values.push(self.window_of(call, value, shape, offset)?);
             from += size;
         }
@@ -157,7 +158,9 @@ impl Builder<'_> {
         let mode = call.text("mode", "constant")?;
         let pads = call.integers(1)?.ok_or_else(|| call.arity("a value and its pads"))?;
         let axes = match call.integers(3)? {
-            Some(axes) => axes.iter().map(|axis| call.axis(*axis, own.len())).collect::<Result<_, _>>()?,
+            Some(axes) => {
+                axes.iter().map(|axis| call.axis(*axis, own.len())).collect::<Result<_, _>>()?
+            }
             None => (0..own.len()).collect::<Vec<_>>(),
         };
         if pads.len() != 2 * axes.len() || pads.iter().any(|pad| pad.unsigned_abs() > 1 << 24) {
@@ -168,9 +171,10 @@ impl Builder<'_> {
         for (at, axis) in axes.iter().enumerate() {
             before[*axis] = pads[at];
             let size = own[*axis] as i64 + pads[at] + pads[at + axes.len()];
-            shape[*axis] = usize::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| {
-                call.misshapen("at least one element along each axis")
-            })?;
+            shape[*axis] = usize::try_from(size)
+                .ok()
+                .filter(|size| *size > 0)
+                .ok_or_else(|| call.misshapen("at least one element along each axis"))?;
         }
         let count = shape.iter().try_fold(1usize, |product, dim| product.checked_mul(*dim));
         if count.is_none_or(|count| count > MAX_ELEMENTS) {
@@ -290,7 +294,9 @@ impl Builder<'_> {
                 Source::Node(source) => {
                     Some(Pick::Element { source: *source, at: u32::try_from(at).ok()? })
                 }
-                Source::Floats(floats) => floats.get(at).map(|float| Pick::Constant(f64::from(*float))),
+                Source::Floats(floats) => {
+                    floats.get(at).map(|float| Pick::Constant(f64::from(*float)))
+                }
             }
         };
         let picks: Option<Vec<Pick<f64>>> = picks.into_iter().map(resolve).collect();

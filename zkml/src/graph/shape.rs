@@ -32,8 +32,10 @@ pub(super) fn shape(call: &Call<'_, '_>) -> Result<Value, Error> {
     let dims = call.operand(0).shape();
     let rank = dims.len() as i64;
     let clamp = |at: i64| if at < 0 { at + rank } else { at }.clamp(0, rank) as usize;
-    let (start, end) = (clamp(call.int("start", 0)?.max(-rank)), clamp(call.int("end", rank)?.max(-rank)));
-    let dims: Vec<i64> = dims.get(start..end).unwrap_or_default().iter().map(|dim| *dim as i64).collect();
+    let (start, end) =
+        (clamp(call.int("start", 0)?.max(-rank)), clamp(call.int("end", rank)?.max(-rank)));
+    let dims: Vec<i64> =
+        dims.get(start..end).unwrap_or_default().iter().map(|dim| *dim as i64).collect();
     Ok(Value::Constant { dims: vec![dims.len()], data: Data::I64(dims).into() })
 }
 

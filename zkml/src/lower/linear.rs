@@ -22,8 +22,9 @@ impl Lowering<'_> {
         let largest = (0..count).fold(0.0f64, |largest, at| largest.max(map.weight(at).abs()));
         let exact = exponent(largest).filter(|exponent| {
             let unit = power_of_two(-self.scales[input] - exponent).unwrap_or(0.0);
-            (0..count).all(|at| matches!(map.weight(at).abs(), weight if weight == largest || weight == 0.0))
-                && map.bias.iter().all(|bias| (bias * unit).fract() == 0.0)
+            (0..count).all(
+                |at| matches!(map.weight(at).abs(), weight if weight == largest || weight == 0.0),
+            ) && map.bias.iter().all(|bias| (bias * unit).fract() == 0.0)
         });
         let (weight_scale, limit) = self.weight_scale(name, Weights { largest, exact })?;
         let scale = self.scales[input].saturating_add(weight_scale);

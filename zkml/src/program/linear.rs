@@ -29,12 +29,11 @@ impl Linear {
     /// Intervals of the results. Errors: one, or that of a sum on the way to it, does not fit
     /// [`super::MAX_BITS`].
     pub(crate) fn bounds(&self, name: &str, input: &[Interval]) -> Result<Vec<Interval>, Error> {
-        let bound = |at: usize| {
-            let mut hull = Hull::new(self.bias[at]);
-            self.visit(at, |operand, weight| hull.add(input[operand].times(weight)));
-            hull.interval(name)
-        };
-        (0..self.bias.len()).map(bound).collect()
+        let mut hulls: Vec<Hull> = self.bias.iter().map(|bias| Hull::new(*bias)).collect();
+        self.layout.visit_all(hulls.len(), |at, operand, weight| {
+            hulls[at].add(input[operand].times(self.weights[weight].into()));
+        });
+        hulls.iter().map(|hull| hull.interval(name)).collect()
     }
 
     pub(super) fn apply(&self, input: &[i64]) -> Vec<i64> {
@@ -49,12 +48,11 @@ impl Linear {
             };
             return self.bias.iter().enumerate().map(sum).collect();
         }
-        let sum = |(at, bias): (usize, &i64)| {
-            let mut sum = *bias;
-            self.visit(at, |operand, weight| sum += weight * input[operand]);
-            sum
-        };
-        self.bias.iter().enumerate().map(sum).collect()
+        let mut sums = self.bias.clone();
+        self.layout.visit_all(sums.len(), |at, operand, weight| {
+            sums[at] += i64::from(self.weights[weight]) * input[operand];
+        });
+        sums
     }
 }
 

@@ -7,7 +7,10 @@ use super::*;
 use crate::{
     compile,
     layout::Pick,
-    testing::{ModelProto, compile_with, network, node, options, raw_floats, small, tensor},
+    testing::{
+        ModelProto, compile_with, network, network_of_all_ops, node, options, raw_floats, small,
+        tensor,
+    },
 };
 
 fn quantized(model: &ModelProto, options: &Options<'_>) -> Result<Manifest, Error> {
@@ -201,7 +204,8 @@ fn error_bound(model: &ModelProto, manifest: &Manifest, input: &[f64]) -> Vec<f6
     let half = |scale: i32| 2f64.powi(scale - 1);
     for (id, node) in graph.nodes().iter().enumerate() {
         // What an operand loses on its way into a map.
-        for operand in node.op.operands() {
+        let maps = matches!(node.op, Op::Linear { .. } | Op::Product { .. });
+        for operand in node.op.operands().into_iter().filter(|_| maps) {
             match layers.peek() {
                 Some(Layer::Materialize { node }) if *node == graph.nodes()[operand].name => {
                     layers.next();
@@ -309,6 +313,38 @@ proptest! {
         for ((exact, integer), bound) in exact[0].iter().zip(&integers[0]).zip(bounds) {
             let error = (exact - *integer as f64 * unit).abs();
             prop_assert!(error <= bound * (1.0 + 1e-9), "{} > {}", error, bound);
+        }
+    }
+
+    /// The same for networks of all ops.
+    #[test]
+    fn any_network_stays_within_the_error_bound(
+        seed in any::<u64>(),
+        weight_bits in 4u32..12,
+        activation_bits in 3u32..14,
+    ) {
+        let (model, shape) = network_of_all_ops(seed);
+        let kind = tensor(Dtype::I8, &shape.map(|dim| dim as u32), -5);
+        let inputs = vec![InputType { kind, range: (-32, 31) }];
+        let options = Options { inputs, weight_bits, activation_bits, ..options(1) };
+        let bytes = model.encode_to_vec();
+        let manifest = match quantize(&bytes, &options) {
+            Err(Error::BoundTooWide { .. } | Error::DecompositionWidth { .. }) => return Ok(()),
+            other => other.unwrap(),
+        };
+        let compiled = compile(&bytes, &manifest.to_bytes()).unwrap();
+        let count: usize = shape.iter().product();
+        for turn in 0..3 {
+            let input: Vec<i64> = (0..count).map(|at| ((at * 29 + turn * 17) % 64) as i64 - 32).collect();
+            let real: Vec<f64> = input.iter().map(|x| *x as f64 / 32.0).collect();
+            let exact = Graph::from_onnx(&bytes).unwrap().run(std::slice::from_ref(&real)).unwrap();
+            let integers = compiled.run(&[input]).unwrap();
+            let unit = 2f64.powi(output_scale(compiled.manifest()).into());
+            let bounds = error_bound(&model, compiled.manifest(), &real);
+            for ((exact, integer), bound) in exact[0].iter().zip(&integers[0]).zip(bounds) {
+                let error = (exact - *integer as f64 * unit).abs();
+                prop_assert!(error <= bound * (1.0 + 1e-9) + 1e-9, "{} > {}", error, bound);
+            }
         }
     }
 }
