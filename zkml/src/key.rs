@@ -15,11 +15,7 @@ use std::sync::OnceLock;
 use ark_bls12_381::{G1Affine, G2Affine, g1, g2};
 use assay_verifier::ids::{CircuitDigest, KeyId, Sha256Digest};
 
-<<<<<<< HEAD
 pub use self::file::{KEY_FILE_VERSION, open_proving_key, read_proving_key, write_proving_key};
-=======
-pub use self::file::{open_proving_key, read_proving_key, write_proving_key};
->>>>>>> 424ce68 (Choose quantizations by search: assay compile, fidelity reports, fixtures as exporters write them)
 use self::layout::Section;
 pub(crate) use self::layout::{Body, Counts};
 use crate::{Error, curve::Curve, r1cs::R1cs};
