@@ -157,14 +157,13 @@ impl Node {
         let all = 0..self.bounds.len();
         match &self.op {
             Op::ArgMax { input, size, inner } => {
-                let largest =
-                    |at: usize| {
-                        let values = candidates(at, *size, *inner).map(|at| earlier[*input][at]);
-                        let best = values
-                            .enumerate()
-                            .reduce(|best, next| if next.1 > best.1 { next } else { best });
-                        best.map_or(0, |(index, _)| index as i64)
-                    };
+                let largest = |at: usize| {
+                    let values = candidates(at, *size, *inner).map(|at| earlier[*input][at]);
+                    let best = values
+                        .enumerate()
+                        .reduce(|best, next| if next.1 > best.1 { next } else { best });
+                    best.map_or(0, |(index, _)| index as i64)
+                };
                 all.map(largest).collect()
             }
             Op::Input { index } => inputs[*index].clone(),

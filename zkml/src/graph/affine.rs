@@ -17,6 +17,7 @@ impl Builder<'_> {
         let (a, b) = (call.operand(0), call.operand(1));
         let shape = broadcast_shape(a.shape(), b.shape())
             .ok_or_else(|| call.misshapen("shapes that fit each other by numpy's rule"))?;
+        self.reserve(elements(&shape))?;
         if let (Value::Constant { .. }, Value::Constant { .. }) = (a, b) {
             return constants(call, shape);
         }

@@ -166,6 +166,10 @@ impl<'a> Builder<'a> {
 
     pub(super) fn push(&mut self, name: &str, op: Op, elements: usize) -> Result<NodeId, Error> {
         self.reserve(elements)?;
+        if elements == 0 {
+            let why = "it has no elements".to_owned();
+            return Err(Error::ModelTensor { tensor: name.to_owned(), why });
+        }
         self.graph.nodes.push(Node { name: name.to_owned(), op, elements });
         Ok(self.graph.nodes.len() - 1)
     }
@@ -293,6 +297,7 @@ pub(super) const MAX_ELEMENTS: usize = 1 << 24;
 /// Most weights and values of all nodes together: twice what the largest file has.
 const MAX_NUMBERS: usize = 1 << 27;
 
+/// How many elements a shape has, or the largest number there is: more than any limit.
 pub(super) fn elements(shape: &[usize]) -> usize {
-    shape.iter().product()
+    shape.iter().fold(1, |product, dim| product.saturating_mul(*dim))
 }

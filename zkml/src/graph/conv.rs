@@ -194,6 +194,10 @@ impl Builder<'_> {
         if count.is_none() || window.channels.saturating_mul(window.places()) > MAX_ELEMENTS {
             return Err(call.misshapen(format!("at most {MAX_ELEMENTS} results")));
         }
+        let cells = window.kernel[0].saturating_mul(window.kernel[1]);
+        if cells.saturating_mul(window.places()) > MAX_CELLS {
+            return Err(call.misshapen(format!("at most {MAX_CELLS} cells of all windows")));
+        }
         if call.node.op != "Conv"
             && (0..window.places()).any(|at| window.cells(at).next().is_none())
         {
@@ -224,3 +228,6 @@ impl Window {
         }
     }
 }
+
+/// Most cells of the windows over one plane: a short file can ask for large windows.
+const MAX_CELLS: usize = 1 << 26;
