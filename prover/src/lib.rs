@@ -12,9 +12,11 @@ mod files;
 pub mod folder;
 pub mod input;
 pub mod keys;
+mod npy;
 pub mod quantize;
 pub mod random;
 pub mod run;
+pub mod samples;
 pub mod session;
 pub mod single;
 

@@ -37,7 +37,7 @@ before(() => {
   if (skip) return;
   good("compile", HEAD, "--manifest", MANIFEST, "-o", folder);
   const setup = last(good("setup", folder, "--single-party", "--json"));
-  assert.equal(setup.rows, 2753);
+  assert.equal(setup.rows, 1993);
   writeFileSync(at("input.json"), JSON.stringify({ input_data: [reals] }));
 });
 
@@ -74,7 +74,7 @@ test("snarkjs reads the circuit", { skip }, async () => {
   good("export", "r1cs", folder, "-o", at("head.r1cs"));
   const info = await snarkjs.r1cs.info(at("head.r1cs"));
   const { nConstraints, nPubInputs, nOutputs, n8 } = info;
-  assert.deepEqual({ nConstraints, nPubInputs, nOutputs, n8 }, { nConstraints: 2753, nPubInputs: 3, nOutputs: 0, n8: 32 });
+  assert.deepEqual({ nConstraints, nPubInputs, nOutputs, n8 }, { nConstraints: 1993, nPubInputs: 3, nOutputs: 0, n8: 32 });
   assert.equal(BigInt(info.prime), 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n);
 });
 
@@ -103,9 +103,9 @@ test("what is not the folder's is refused by name, and nothing is written", { sk
   writeFileSync(join(folder, "assay.json"), index.replace(/,?\s*"key.pk": ".{64}"/, ""));
   refused("folder-incomplete");
   writeFileSync(join(folder, "assay.json"), index);
-  // 8 is 2^7 steps of 2^-4: one more than the manifest declares.
-  writeFileSync(at("input.json"), JSON.stringify({ input_data: [reals.with(3, 8)] }));
-  refused("usage");
+  // 8 is 2^7 steps of 2^-4: one more than the manifest declares is taken to its end, two are refused.
+  writeFileSync(at("input.json"), JSON.stringify({ input_data: [reals.with(3, 8.125)] }));
+  refused("zkml-input-real");
   writeFileSync(at("input.json"), JSON.stringify({ input_data: [reals.slice(1)] }));
   refused("zkml-input-length");
   writeFileSync(at("input.json"), JSON.stringify({ input_data: [reals] }));

@@ -83,25 +83,49 @@ impl Compiled {
         witness::assign(&self.program, context, inputs, output_salts)
     }
 
+    /// Checks every row of the circuit on a witness. Errors: the first that does not hold.
+    pub fn check(&self, witness: &Witness) -> Result<(), Error> {
+        self.r1cs.check(&witness.wires)
+    }
+
+    /// Rows by what they are for, in the order of the circuit; they add up to all rows but one.
+    pub fn rows(&self) -> Result<Vec<(String, usize)>, Error> {
+        circuit::cost::rows(&self.program)
+    }
+
     /// What setup and proof will take.
     pub fn estimate(&self) -> Estimate {
         let proving_key_bytes = Counts::of(&self.r1cs).body_bytes();
-        // The key in memory, the circuit (40 bytes per term, 24 per row and matrix), the wires
-        // twice, and six vectors over the domain.
-        let circuit = self.r1cs.terms() * 40 + self.r1cs.constraints() * 3 * 24;
-        let vectors = self.r1cs.wires() * 2 * 32 + self.r1cs.domain() * 6 * 32;
+        let (rows, domain) = (self.r1cs.constraints(), self.r1cs.domain());
+        let (terms, wires) = (self.r1cs.terms(), self.r1cs.wires());
+        // Eight bytes for each term and weight, some for each wire and row.
+        let program = self.program.weights() * 12;
+        let circuit = terms * 8 + rows * 40 + program;
+        let scaled = |cost: &Cost| {
+            let units = [domain as f64, wires as f64, terms as f64];
+            cost.iter().zip(units).map(|(cost, units)| cost * units).sum::<f64>() * 1e-6
+        };
         Estimate {
-            rows: self.r1cs.constraints(),
-            domain: self.r1cs.domain(),
-            terms: self.r1cs.terms(),
+            rows,
+            domain,
+            terms,
             proving_key_bytes,
-            prove_bytes: proving_key_bytes + (circuit + vectors) as u64,
+            setup_bytes: proving_key_bytes + (circuit + wires * 3 * 32 + domain * 4 * 32) as u64,
+            prove_bytes: proving_key_bytes + (circuit + wires * 2 * 32 + domain * 5 * 32) as u64,
+            setup_s: 0.1 + scaled(&SETUP),
+            prove_s: 0.005 + scaled(&PROVE),
         }
     }
 }
 
+/// Microseconds for each element of the domain, each wire and each term.
+type Cost = [f64; 3];
+/// Measured by `make bench-zk` on the machine that BENCHMARKS.md names, two cores.
+const SETUP: Cost = [20.0, 20.0, 0.2];
+const PROVE: Cost = [4.0, 0.8, 0.02];
+
 /// What a circuit costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// Rows of the circuit.
     pub rows: usize,
@@ -111,8 +135,14 @@ pub struct Estimate {
     pub terms: usize,
     /// Length of the proving key file, but for its header.
     pub proving_key_bytes: u64,
-    /// Memory of a proof, roughly.
+    /// Memory of a setup.
+    pub setup_bytes: u64,
+    /// Memory of a proof.
     pub prove_bytes: u64,
+    /// Seconds of a setup, on two cores of the machine that the benchmarks name.
+    pub setup_s: f64,
+    /// Seconds of a proof, there.
+    pub prove_s: f64,
 }
 
 impl fmt::Display for Estimate {
@@ -120,11 +150,15 @@ impl fmt::Display for Estimate {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         write!(
             f,
-            "{} rows in a domain of {}, {} terms, key {:.1} MiB, about {:.0} MiB to prove",
+            "{} rows in a domain of {}, {} terms, key {:.1} MiB; about {:.1} s and {:.0} MiB to set up, \
+             {:.2} s and {:.0} MiB to prove",
             self.rows,
             self.domain,
             self.terms,
             mib(self.proving_key_bytes),
+            self.setup_s,
+            mib(self.setup_bytes),
+            self.prove_s,
             mib(self.prove_bytes)
         )
     }

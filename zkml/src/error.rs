@@ -62,6 +62,10 @@ errors! {
     /// A decomposition into more bits than any value of the program has.
     DecompositionWidth { limit: u32, found: u32 }
         => "zkml-decomposition-width", "a value is to be decomposed into {found} bits, at most {limit} are allowed", "";
+    /// No choice keeps the fidelity that was asked for.
+    Fidelity { expected: String, found: String }
+        => "zkml-fidelity", "the finest quantization that was tried keeps {found}, asked for was {expected}",
+        "ask for less, give more weight and activation bits, or check that the calibration data is what the model expects";
     /// The step takes another number of inputs.
     InputCount { expected: usize, found: usize }
         => "zkml-input-count", "the model takes {expected} inputs, {found} were given", "";
@@ -72,6 +76,10 @@ errors! {
     InputRange { input: String, index: usize, low: i64, high: i64, found: i64 }
         => "zkml-input-range", "element {index} of input {input} is {found}, outside the declared range {low} to {high}",
         "the range is declared in the quantization manifest and enforced by the circuit";
+    /// A real number outside the declared range.
+    InputReal { input: String, index: usize, range: String, found: String }
+        => "zkml-input-real", "element {index} of input {input} is {found}, outside the declared range {range}",
+        "scale the input as the model expects it, or compile with another --range";
     /// A type that the model's input cannot have.
     InputType { input: String, expected: String, found: String }
         => "zkml-input-type", "input {input} must be {expected}, found {found}", "";

@@ -1,7 +1,14 @@
 //! The model as a graph of few ops over real numbers: names resolved, shapes fixed, constants folded.
 
+mod affine;
 mod build;
+mod call;
+mod conv;
 mod dense;
+mod eval;
+mod moves;
+mod passes;
+mod reduce;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -11,7 +18,11 @@ use std::sync::Arc;
 use assay_verifier::ids::Sha256Digest;
 
 use self::build::Builder;
-use crate::{Error, onnx::Model};
+use crate::{
+    Error,
+    layout::{Layout, Pick, Window},
+    onnx::Model,
+};
 
 /// Number of a node, and of the value it computes.
 pub(crate) type NodeId = usize;
@@ -41,26 +52,55 @@ pub(crate) struct Node {
     pub(crate) elements: usize,
 }
 
-/// Ops that are left when names, shapes and constants are resolved. What joins them later
-/// (convolution, pooling, sums of two values) is one more variant here, one in the integer program
-/// and, where it is not linear, one gadget.
+/// Ops that are left when names, shapes and constants are resolved. What joins them later is one more
+/// variant here, one in the integer program and, where it is not linear, one gadget.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    Dense { input: NodeId, dense: Dense },
+    /// The index of the largest of `size` numbers that lie `inner` apart; the lowest of several.
+    ArgMax {
+        input: NodeId,
+        size: usize,
+        inner: usize,
+    },
     Input,
-    Relu { input: NodeId },
+    Linear {
+        input: NodeId,
+        map: Linear,
+    },
+    /// The largest number of each window.
+    Max {
+        input: NodeId,
+        window: Window,
+    },
+    /// Element by element.
+    Product {
+        left: NodeId,
+        right: NodeId,
+    },
+    /// Negative numbers become 0. Whatever uses the result treats all numbers from `cap` on alike.
+    Relu {
+        input: NodeId,
+        cap: Option<f64>,
+    },
+    /// Copies and constants.
+    Select {
+        inputs: Vec<NodeId>,
+        picks: Arc<[Pick<f64>]>,
+    },
+    /// Element by element, each value times its factor.
+    Sum {
+        inputs: Vec<(NodeId, f64)>,
+    },
 }
 
-/// y = gain · W x + b, applied to consecutive vectors x of `width` numbers, as many as `bias` has room
-/// for.
+/// y = gain · W x + b.
 #[derive(Clone, Debug)]
-pub(crate) struct Dense {
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    /// `height` × `width`, row-major.
+pub(crate) struct Linear {
+    pub(crate) layout: Layout,
     pub(crate) weights: Arc<[f32]>,
-    pub(crate) gain: f64,
-    /// One number per result: a multiple of `height` of them.
+    /// One factor for all weights, or one per output channel.
+    pub(crate) gain: Vec<f64>,
+    /// One number per result.
     pub(crate) bias: Vec<f64>,
 }
 
@@ -70,7 +110,7 @@ impl Graph {
         let model = Model::read(bytes)?;
         let graph =
             Self { model: Sha256Digest::of(bytes), nodes: vec![], inputs: vec![], outputs: vec![] };
-        Ok(Builder::new(graph).read(model)?.without_dead_nodes())
+        Ok(Builder::new(graph).read(model)?.simplified())
     }
 
     /// SHA-256 of the ONNX file.
@@ -83,36 +123,14 @@ impl Graph {
         self.inputs.iter().map(|port| (port.name.as_str(), port.shape.as_slice()))
     }
 
-    /// What the model computes in double precision: the float side of every comparison.
-    pub fn run(&self, inputs: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, Error> {
-        let values = self.trace(inputs)?;
-        Ok(self.outputs.iter().map(|port| values[port.node].clone()).collect())
-    }
-
-    /// The values of all nodes.
-    pub(crate) fn trace(&self, inputs: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, Error> {
-        if inputs.len() != self.inputs.len() {
-            return Err(Error::InputCount { expected: self.inputs.len(), found: inputs.len() });
-        }
-        let mut values: Vec<Vec<f64>> = vec![vec![]; self.nodes.len()];
-        for (port, input) in self.inputs.iter().zip(inputs) {
-            let expected = self.nodes[port.node].elements;
-            if input.len() != expected {
-                let (input, found) = (port.name.clone(), input.len());
-                return Err(Error::InputLength { input, expected, found });
-            }
-            values[port.node].clone_from(input);
-        }
-        for (id, node) in self.nodes.iter().enumerate() {
-            match &node.op {
-                Op::Dense { input, dense } => values[id] = dense.apply(&values[*input]),
-                Op::Input => {}
-                Op::Relu { input } => {
-                    values[id] = values[*input].iter().map(|value| value.max(0.0)).collect();
-                }
-            }
-        }
-        Ok(values)
+    /// Multiplications of one run, at most.
+    pub fn multiplications(&self) -> usize {
+        let count = |node: &Node| match &node.op {
+            Op::Linear { map, .. } => map.layout.terms().saturating_mul(node.elements),
+            Op::Product { .. } => node.elements,
+            _ => 0,
+        };
+        self.nodes.iter().map(count).fold(0, usize::saturating_add)
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {
@@ -126,55 +144,47 @@ impl Graph {
     pub(crate) fn outputs(&self) -> &[Port] {
         &self.outputs
     }
+}
 
-    /// Drops what no output needs: folding leaves copies behind. Inputs stay, used or not.
-    fn without_dead_nodes(mut self) -> Self {
-        let mut live = vec![false; self.nodes.len()];
-        for port in self.inputs.iter().chain(&self.outputs) {
-            live[port.node] = true;
+impl Op {
+    /// The nodes that it uses.
+    pub(crate) fn operands(&self) -> Vec<NodeId> {
+        match self {
+            Self::ArgMax { input, .. }
+            | Self::Linear { input, .. }
+            | Self::Max { input, .. }
+            | Self::Relu { input, .. } => vec![*input],
+            Self::Input => vec![],
+            Self::Product { left, right } => vec![*left, *right],
+            Self::Select { inputs, .. } => inputs.clone(),
+            Self::Sum { inputs } => inputs.iter().map(|(input, _)| *input).collect(),
         }
-        for id in (0..self.nodes.len()).rev() {
-            match self.nodes[id].op {
-                Op::Dense { input, .. } | Op::Relu { input } if live[id] => live[input] = true,
-                Op::Dense { .. } | Op::Input | Op::Relu { .. } => {}
+    }
+
+    /// The same op on other nodes.
+    pub(crate) fn rename(&mut self, name: impl Fn(NodeId) -> NodeId) {
+        match self {
+            Self::ArgMax { input, .. }
+            | Self::Linear { input, .. }
+            | Self::Max { input, .. }
+            | Self::Relu { input, .. } => *input = name(*input),
+            Self::Input => {}
+            Self::Product { left, right } => (*left, *right) = (name(*left), name(*right)),
+            Self::Select { inputs, .. } => {
+                inputs.iter_mut().for_each(|input| *input = name(*input));
+            }
+            Self::Sum { inputs } => {
+                inputs.iter_mut().for_each(|(input, _)| *input = name(*input));
             }
         }
-        let mut renamed = vec![0; live.len()];
-        let mut kept = vec![];
-        for (id, mut node) in self.nodes.into_iter().enumerate() {
-            if !live[id] {
-                continue;
-            }
-            match &mut node.op {
-                Op::Dense { input, .. } | Op::Relu { input } => *input = renamed[*input],
-                Op::Input => {}
-            }
-            renamed[id] = kept.len();
-            kept.push(node);
-        }
-        self.nodes = kept;
-        for port in self.inputs.iter_mut().chain(&mut self.outputs) {
-            port.node = renamed[port.node];
-        }
-        self
     }
 }
 
-impl Dense {
-    /// Weight `column` of output `row`: exact, both factors have 24 bits.
-    pub(crate) fn weight(&self, row: usize, column: usize) -> f64 {
-        f64::from(self.weights[row * self.width + column]) * self.gain
-    }
-
-    fn apply(&self, input: &[f64]) -> Vec<f64> {
-        let mut out = self.bias.clone();
-        for (at, sum) in out.iter_mut().enumerate() {
-            let (block, row) = (at / self.height, at % self.height);
-            let input = &input[block * self.width..(block + 1) * self.width];
-            for (column, value) in input.iter().enumerate() {
-                *sum += self.weight(row, column) * value;
-            }
-        }
-        out
+impl Linear {
+    /// A weight by its index, its gain included. Where the gain is 1 or a 24-bit number, exact;
+    /// otherwise rounded to a double.
+    pub(crate) fn weight(&self, index: usize) -> f64 {
+        let each = (self.weights.len() / self.gain.len()).max(1);
+        f64::from(self.weights[index]) * self.gain[index / each]
     }
 }

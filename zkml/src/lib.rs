@@ -13,8 +13,10 @@ mod circuit;
 mod compile;
 mod curve;
 mod error;
+mod fidelity;
 mod graph;
 mod key;
+mod layout;
 mod lower;
 mod manifest;
 mod onnx;
@@ -22,6 +24,7 @@ mod program;
 mod prove;
 mod quantize;
 mod r1cs;
+mod search;
 mod witness;
 
 pub mod setup;
@@ -36,6 +39,7 @@ pub use ark_std::rand::rngs::OsRng;
 pub use self::{
     compile::{Compiled, Estimate, compile},
     error::Error,
+    fidelity::{Fidelity, LayerError, Report},
     graph::Graph,
     key::{KEY_FILE_VERSION, ProvingKey, open_proving_key, read_proving_key, write_proving_key},
     manifest::{COMPILER, Input, Layer, Manifest, Output, Rounding},
@@ -43,5 +47,6 @@ pub use self::{
     prove::{Timed, prove, prove_timed},
     quantize::{InputType, Options, quantize},
     r1cs::{Kind, R1cs, Shape},
+    search::{Bits, Found, Wanted, quantize_inputs, search},
     witness::Witness,
 };

@@ -4,39 +4,86 @@
 //! the latter with one that reads it from a manifest. What follows from the choices is written into
 //! a manifest either way, and compiling compares the two.
 
+mod linear;
+mod number;
+mod ports;
+
 use std::collections::HashMap;
 
-use assay_verifier::value::{Dtype, TensorType, Type};
+use assay_verifier::value::Dtype;
 
+pub(crate) use self::number::{power_of_two, quantize_number};
 use crate::{
     Error,
     graph::{self, Graph, NodeId},
+    layout::Pick,
     manifest::{self, COMPILER, Layer, Manifest, Rounding},
-    program::{Input, Interval, Linear, Node, Op, Output, Program, requantize, shift_bits},
+    program::{Interval, Node, Op, Program, Rescale, candidates, shift_bits},
 };
 
 /// Makes the choices that lowering leaves open.
 pub(crate) trait Decide {
-    /// Bits and scale exponent of weights whose largest magnitude is `largest`.
-    fn linear(&mut self, node: &str, largest: f64) -> Result<(u32, i32), Error>;
+    /// Bits and scale exponent of weights.
+    fn linear(&mut self, node: &str, weights: Weights) -> Result<(u32, i32), Error>;
 
-    /// Bits to shift out.
-    fn requantize(&mut self, site: &Site<'_>) -> Result<u32, Error>;
+    /// Bits to shift out, and the most bits of a result where that is to be limited.
+    fn requantize(&mut self, site: &Site<'_>) -> Result<(u32, Option<u32>), Error>;
+
+    /// How a value becomes the operand of a map that uses each number often.
+    fn operand(&mut self, site: &Site<'_>) -> Result<Operand, Error>;
 
     /// Element type, and bits to shift out.
     fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32), Error>;
 }
 
-/// Where a shift is to be chosen.
+/// What is known of weights before they are integers.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights {
+    /// The largest magnitude.
+    pub(crate) largest: f64,
+    /// The exponent, where every weight is ± one power of two or 0, and biases lose nothing by it.
+    pub(crate) exact: Option<i32>,
+}
+
+/// How a value becomes an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// As it is.
+    Direct,
+    /// As wires: one row each, nothing rounded.
+    Materialize,
+    /// Shifted right by so many bits.
+    Requantize(u32),
+}
+
+/// Where something is to be chosen.
 pub(crate) struct Site<'a> {
     pub(crate) name: &'a str,
-    /// The node of the graph whose value the shifted integers stand for.
+    /// The node of the graph whose value the integers stand for.
     pub(crate) node: NodeId,
-    /// Worst case of the integers before the shift.
+    /// How many integers there are.
+    pub(crate) elements: usize,
+    /// Most wires in the combination of one of them.
+    pub(crate) terms: usize,
+    /// Their worst case.
     pub(crate) bounds: Interval,
     /// Their scale exponent.
     pub(crate) scale: i32,
     pub(crate) relu: bool,
+    /// Whatever uses the result treats all numbers from here on alike.
+    pub(crate) cap: Option<f64>,
+}
+
+/// What lowering makes.
+#[derive(Clone)]
+pub(crate) struct Lowered {
+    pub(crate) program: Program,
+    /// The choices, with everything that follows from them.
+    pub(crate) manifest: Manifest,
+    /// The program's node for each node of the graph.
+    pub(crate) values: Vec<usize>,
+    /// Scale exponent of each node of the program.
+    pub(crate) scales: Vec<i32>,
 }
 
 /// The program, and the manifest with everything that follows from the choices.
@@ -44,13 +91,21 @@ pub(crate) fn lower(
     graph: &Graph,
     inputs: &[manifest::Input],
     decide: &mut dyn Decide,
-) -> Result<(Program, Manifest), Error> {
+) -> Result<Lowered, Error> {
+    let mut uses = vec![0usize; graph.nodes().len()];
+    for node in graph.nodes() {
+        node.op.operands().into_iter().for_each(|operand| uses[operand] += 1);
+    }
+    graph.outputs().iter().for_each(|port| uses[port.node] += 1);
     let mut lowering = Lowering {
+        graph,
         decide,
+        uses,
         program: Program { nodes: vec![], inputs: vec![], outputs: vec![] },
         scales: vec![],
+        terms: vec![],
         values: vec![],
-        rescaled: HashMap::new(),
+        operands: HashMap::new(),
         manifest: Manifest {
             compiler: COMPILER.to_owned(),
             model: graph.model(),
@@ -60,166 +115,161 @@ pub(crate) fn lower(
             outputs: vec![],
         },
     };
-    lowering.inputs(graph, inputs)?;
+    lowering.inputs(inputs)?;
     for (id, node) in graph.nodes().iter().enumerate() {
-        let value = lowering.node(graph, id, node)?;
+        let value = lowering.node(id, node)?;
         lowering.values.push(value);
     }
     for port in graph.outputs() {
         lowering.output(port)?;
     }
-    Ok((lowering.program, lowering.manifest))
-}
-
-/// `value / 2^scale`, rounded half to even. Exact: a power of two moves the exponent only. `None`
-/// beyond 2^53.
-pub(crate) fn quantize_number(value: f64, scale: i32) -> Option<i64> {
-    let rounded = (value * power_of_two(-scale)?).round_ties_even();
-    // Below 2^53 an f64 that is an integer is exactly that i64.
-    (rounded.abs() < 9_007_199_254_740_992.0).then_some(rounded as i64)
-}
-
-/// 2^exponent, for exponents of normal numbers.
-pub(crate) fn power_of_two(exponent: i32) -> Option<f64> {
-    let biased = u64::try_from(exponent + 1023).ok().filter(|biased| (1..2047).contains(biased))?;
-    Some(f64::from_bits(biased << 52))
+    let Lowering { program, manifest, values, scales, .. } = lowering;
+    Ok(Lowered { program, manifest, values, scales })
 }
 
 /// Largest scale exponent inside a program, either sign: products of two f32 (2^±298) divided by it
 /// stay normal f64 numbers.
 const MAX_SCALE: i32 = 512;
+/// Widest integer that a shift between scales may make.
+const MAX_ALIGNMENT: i32 = 60;
 
 struct Lowering<'d> {
+    graph: &'d Graph,
     decide: &'d mut dyn Decide,
+    /// How often each node of the graph is used.
+    uses: Vec<usize>,
     program: Program,
     /// Scale exponent of each node of the program.
     scales: Vec<i32>,
+    /// Most wires in the combination of a number of each node of the program.
+    terms: Vec<usize>,
     /// The program's node for each node of the graph.
     values: Vec<usize>,
-    /// The shifted node for each sum that is used as it is, without ReLU.
-    rescaled: HashMap<usize, usize>,
+    /// The node that stands for a node of the program as an operand, where it is not itself.
+    operands: HashMap<usize, usize>,
     manifest: Manifest,
 }
 
 impl Lowering<'_> {
-    fn inputs(&mut self, graph: &Graph, inputs: &[manifest::Input]) -> Result<(), Error> {
-        let ports = graph.inputs();
-        if ports.len() != inputs.len() {
-            return Err(Error::InputCount { expected: ports.len(), found: inputs.len() });
-        }
-        for (port, input) in ports.iter().zip(inputs) {
-            let refuse = |expected: String, found: String| {
-                Err(Error::InputType { input: port.name.clone(), expected, found })
-            };
-            if port.name != input.name {
-                return refuse(format!("named {}", port.name), input.name.clone());
-            }
-            let Some(kind) = input.kind.tensor() else {
-                return refuse("a tensor".to_owned(), input.kind.to_string());
-            };
-            let full = kind.dtype().slot_bits().and(kind.dtype().range());
-            let Some((low, high)) = full else {
-                return refuse("i8, i16 or i32".to_owned(), kind.to_string());
-            };
-            let shape: Vec<_> = kind.shape().iter().map(|dim| *dim as usize).collect();
-            if shape != port.shape {
-                return refuse(format!("of shape {:?}", port.shape), kind.to_string());
-            }
-            if low > input.low || input.low > input.high || input.high > high {
-                let found = format!("{} to {}", input.low, input.high);
-                return refuse(format!("in a range within {low} to {high}"), found);
-            }
-            let range = Interval::new(&port.name, input.low.into(), input.high.into())?;
-            let kind = kind.clone();
-            self.program.inputs.push(Input { name: port.name.clone(), kind, range });
-        }
-        Ok(())
-    }
-
-    fn node(&mut self, graph: &Graph, id: NodeId, node: &graph::Node) -> Result<usize, Error> {
+    fn node(&mut self, id: NodeId, node: &graph::Node) -> Result<usize, Error> {
+        let name = &node.name;
         match &node.op {
+            graph::Op::ArgMax { input, size, inner } => {
+                let input = self.shared(*input)?;
+                for at in 0..node.elements {
+                    let bounds = &self.program.nodes[input].bounds;
+                    let of = candidates(at, *size, *inner).map(|at| bounds[at]);
+                    running_max(name, of)?;
+                }
+                let all = Interval::new(name, 0, *size as i128 - 1)?;
+                let op = Op::ArgMax { input, size: *size, inner: *inner };
+                self.push(name, op, vec![all; node.elements], 0, 1)
+            }
             graph::Op::Input => {
-                let at = graph.inputs().iter().position(|port| port.node == id);
+                let at = self.graph.inputs().iter().position(|port| port.node == id);
                 let index = at.expect("every input node has its port");
                 let input = &self.program.inputs[index];
-                let (bounds, scale) =
-                    (vec![input.range; node.elements], i32::from(input.kind.scale()));
-                self.push(&node.name, Op::Input { index }, bounds, scale)
+                let (bounds, scale) = (vec![input.range; node.elements], input.kind.scale().into());
+                self.push(name, Op::Input { index }, bounds, scale, 1)
             }
-            graph::Op::Dense { input, dense } => {
-                let operand = self.operand(graph, *input)?;
-                self.dense(&node.name, operand, dense)
+            graph::Op::Linear { input, map } => {
+                let operand = self.operand(*input)?;
+                self.linear(name, operand, map)
             }
-            graph::Op::Relu { input } => {
-                self.requantize(&node.name, *input, self.values[*input], true)
+            graph::Op::Max { input, window } => {
+                let input = self.shared(*input)?;
+                let before = &self.program.nodes[input].bounds;
+                let bound =
+                    |at| running_max(name, window.operands(at).into_iter().map(|at| before[at]));
+                let bounds = (0..node.elements).map(bound).collect::<Result<_, _>>()?;
+                let (scale, terms) = (self.scales[input], self.terms[input] + 1);
+                self.push(name, Op::Max { input, window: window.clone() }, bounds, scale, terms)
             }
+            graph::Op::Product { left, right } => {
+                let (left, right) = (self.operand(*left)?, self.operand(*right)?);
+                let (a, b) = (&self.program.nodes[left].bounds, &self.program.nodes[right].bounds);
+                let product = |(a, b): (&Interval, &Interval)| {
+                    let (low, high) = a.product(*b);
+                    Interval::new(name, low, high)
+                };
+                let bounds = a.iter().zip(b).map(product).collect::<Result<_, _>>()?;
+                let scale = self.scales[left].saturating_add(self.scales[right]);
+                self.push(name, Op::Product { left, right }, bounds, scale, 1)
+            }
+            graph::Op::Relu { input, cap } => {
+                let value = self.shared(*input)?;
+                self.requantize(name, *input, value, true, *cap)
+            }
+            graph::Op::Select { inputs, picks } => self.select(name, inputs, picks),
+            graph::Op::Sum { inputs } => self.sum(name, inputs),
         }
     }
 
-    /// The program's node for a value as a linear layer takes it: a sum is shifted first, so that
-    /// no combination is made of combinations.
-    fn operand(&mut self, graph: &Graph, id: NodeId) -> Result<usize, Error> {
+    /// The program's node for a value as a map takes it that uses each number often: no combination
+    /// is made of combinations.
+    fn operand(&mut self, id: NodeId) -> Result<usize, Error> {
         let value = self.values[id];
-        if !matches!(self.program.nodes[value].op, Op::Linear { .. }) {
+        if let Some(operand) = self.operands.get(&value) {
+            return Ok(*operand);
+        }
+        let name = self.graph.nodes()[id].name.as_str();
+        let choice = self.decide.operand(&self.site(name, id, value, false, None))?;
+        let operand = match choice {
+            Operand::Direct if self.terms[value] > 1 => {
+                return Err(Error::ManifestMismatch {
+                    what: format!("the sums of {name}"),
+                    expected: "a layer of their own".to_owned(),
+                    found: "none".to_owned(),
+                });
+            }
+            Operand::Direct => value,
+            Operand::Materialize => {
+                self.manifest.layers.push(Layer::Materialize { node: name.to_owned() });
+                self.materialize(name, value)?
+            }
+            Operand::Requantize(shift) => {
+                let rescale = Rescale { relu: false, shift, clamp: None };
+                self.rescale(name, value, rescale)?
+            }
+        };
+        self.operands.insert(value, operand);
+        Ok(operand)
+    }
+
+    /// The program's node for a value that is taken as it is, once or twice. Long sums that others
+    /// use as well become wires: that follows from the model and is no choice.
+    fn shared(&mut self, id: NodeId) -> Result<usize, Error> {
+        let value = self.values[id];
+        if let Some(operand) = self.operands.get(&value)
+            && matches!(self.program.nodes[*operand].op, Op::Materialize { .. })
+        {
+            return Ok(*operand);
+        }
+        if self.uses[id] < 2 || self.terms[value] <= 8 {
             return Ok(value);
         }
-        if let Some(shifted) = self.rescaled.get(&value) {
-            return Ok(*shifted);
-        }
-        let shifted = self.requantize(&graph.nodes()[id].name, id, value, false)?;
-        self.rescaled.insert(value, shifted);
-        Ok(shifted)
+        let name = self.graph.nodes()[id].name.clone();
+        let wires = self.materialize(&name, value)?;
+        self.operands.insert(value, wires);
+        Ok(wires)
     }
 
-    fn dense(&mut self, name: &str, input: usize, dense: &graph::Dense) -> Result<usize, Error> {
-        let (height, width) = (dense.height, dense.width);
-        let all = (0..height).flat_map(|row| (0..width).map(move |column| (row, column)));
-        let largest = all
-            .clone()
-            .fold(0.0f64, |largest, (row, column)| largest.max(dense.weight(row, column).abs()));
-        let (weight_bits, weight_scale) = self.decide.linear(name, largest)?;
-        let refuse = |what: &str, expected: String, found: String| {
-            Err(Error::ManifestMismatch { what: format!("{what} of {name}"), expected, found })
-        };
-        if !(2..=MAX_WEIGHT_BITS).contains(&weight_bits) {
-            return refuse("weight bits", "2 to 24".to_owned(), weight_bits.to_string());
-        }
-        let scale = self.scales[input].saturating_add(weight_scale);
-        if weight_scale.abs() > MAX_SCALE || scale.abs() > MAX_SCALE {
-            return refuse("scale", format!("within ±{MAX_SCALE}"), scale.to_string());
-        }
-        let limit = (1i64 << (weight_bits - 1)) - 1;
-        let mut weights = Vec::with_capacity(height * width);
-        for (row, column) in all {
-            let quantized = quantize_number(dense.weight(row, column), weight_scale)
-                .filter(|quantized| quantized.abs() <= limit)
-                .and_then(|quantized| i32::try_from(quantized).ok());
-            match quantized {
-                Some(quantized) => weights.push(quantized),
-                None => {
-                    let expected = format!("at most {limit} after quantization");
-                    let found = format!("{largest} / 2^{weight_scale}");
-                    return refuse("largest weight", expected, found);
-                }
-            }
-        }
-        let mut bias = Vec::with_capacity(dense.bias.len());
-        for value in &dense.bias {
-            match quantize_number(*value, scale) {
-                Some(quantized) => bias.push(quantized),
-                None => {
-                    return refuse("bias", format!("below 2^53 · 2^{scale}"), value.to_string());
-                }
-            }
-        }
-        self.manifest.layers.push(Layer::Linear {
-            node: name.to_owned(),
-            weight_bits,
-            weight_scale,
-        });
-        let map = Linear { width, height, weights: weights.into(), bias };
-        let bounds = map.bounds(name, &self.program.nodes[input].bounds)?;
-        self.push(name, Op::Linear { input, map }, bounds, scale)
+    fn materialize(&mut self, name: &str, input: usize) -> Result<usize, Error> {
+        let bounds = self.program.nodes[input].bounds.clone();
+        self.push(name, Op::Materialize { input }, bounds, self.scales[input], 1)
+    }
+
+    fn site<'a>(
+        &self,
+        name: &'a str,
+        node: NodeId,
+        value: usize,
+        relu: bool,
+        cap: Option<f64>,
+    ) -> Site<'a> {
+        let bounds = &self.program.nodes[value].bounds;
+        let (terms, scale) = (self.terms[value], self.scales[value]);
+        Site { name, node, elements: bounds.len(), terms, bounds: hull(bounds), scale, relu, cap }
     }
 
     /// `node` is the graph's, `input` the program's.
@@ -229,56 +279,86 @@ impl Lowering<'_> {
         node: NodeId,
         input: usize,
         relu: bool,
+        cap: Option<f64>,
     ) -> Result<usize, Error> {
+        let (shift, clamp) = self.decide.requantize(&self.site(name, node, input, relu, cap))?;
+        self.rescale(name, input, Rescale { relu, shift, clamp })
+    }
+
+    fn rescale(&mut self, name: &str, input: usize, rescale: Rescale) -> Result<usize, Error> {
+        let Rescale { relu, shift, clamp } = rescale;
+        if clamp.is_some_and(|bits| !relu || !(1..=32).contains(&bits)) {
+            return Err(Error::ManifestMismatch {
+                what: format!("clamp of {name}"),
+                expected: "1 to 32 bits after a ReLU".to_owned(),
+                found: format!("{clamp:?}"),
+            });
+        }
         let before = &self.program.nodes[input].bounds;
-        let site = Site { name, node, bounds: hull(before), scale: self.scales[input], relu };
-        let shift = self.decide.requantize(&site)?;
         let mut bits = 0;
         for bound in before {
             bits = bits.max(shift_bits(name, *bound, shift)?);
         }
-        let scale = site.scale + shift.cast_signed();
-        let after =
-            before.iter().map(|bound| bound.map(|value| requantize(value, relu, shift))).collect();
+        let scale = self.scales[input] + shift.cast_signed();
+        let after = before.iter().map(|bound| bound.map(|value| rescale.apply(value))).collect();
         let node = name.to_owned();
-        self.manifest.layers.push(Layer::Requantize { node, relu, shift, bits, scale });
-        self.push(name, Op::Requantize { input, relu, shift }, after, scale)
+        self.manifest.layers.push(Layer::Requantize { node, relu, shift, clamp, bits, scale });
+        self.push(name, Op::Requantize { input, rescale }, after, scale, 1)
     }
 
-    fn output(&mut self, port: &graph::Port) -> Result<(), Error> {
-        let node = self.values[port.node];
-        let before = &self.program.nodes[node].bounds;
-        let (name, scale) = (port.name.as_str(), self.scales[node]);
-        let site = Site { name, node: port.node, bounds: hull(before), scale, relu: false };
-        let (dtype, shift) = self.decide.output(&site)?;
-        shift_bits(name, site.bounds, shift)?;
-        let after = site.bounds.map(|value| requantize(value, false, shift));
-        let full = dtype.slot_bits().and(dtype.range());
-        let Some((low, high)) = full else {
-            let expected = "i8, i16 or i32";
-            let found = dtype.name().to_owned();
-            return Err(Error::Options { option: "the output's element type", expected, found });
-        };
-        if after.low() < low || after.high() > high {
-            return Err(Error::ManifestMismatch {
-                what: format!("output {name}"),
-                expected: format!("{} to {} at most", dtype.name(), high),
-                found: format!("{} to {} in the worst case", after.low(), after.high()),
-            });
+    /// Copies at one scale, the finest of the sources.
+    fn select(
+        &mut self,
+        name: &str,
+        inputs: &[NodeId],
+        picks: &[Pick<f64>],
+    ) -> Result<usize, Error> {
+        let sources =
+            inputs.iter().map(|input| self.shared(*input)).collect::<Result<Vec<_>, _>>()?;
+        let (inputs, scale) = self.aligned(name, sources.iter().map(|source| (*source, 1)))?;
+        let mut bounds = Vec::with_capacity(picks.len());
+        let mut integers = Vec::with_capacity(picks.len());
+        for pick in picks {
+            let (pick, (low, high)) = match pick {
+                Pick::Constant(value) => {
+                    let integer = quantize_number(*value, scale).ok_or_else(|| {
+                        let what = format!("a constant of {name}");
+                        let expected = format!("below 2^53 · 2^{scale}");
+                        Error::ManifestMismatch { what, expected, found: value.to_string() }
+                    })?;
+                    (Pick::Constant(integer), (integer.into(), integer.into()))
+                }
+                Pick::Element { source, at } => {
+                    let (input, factor) = inputs[*source as usize];
+                    let bound = self.program.nodes[input].bounds[*at as usize];
+                    (Pick::Element { source: *source, at: *at }, bound.times(factor))
+                }
+            };
+            integers.push(pick);
+            bounds.push(Interval::new(name, low, high)?);
         }
-        let scale = scale + shift.cast_signed();
-        let scale = i8::try_from(scale).map_err(|_| Error::ManifestMismatch {
-            what: format!("scale of output {name}"),
-            expected: format!("within ±{}", TensorType::MAX_SCALE),
-            found: scale.to_string(),
-        })?;
-        let dim = |dim: &usize| u32::try_from(*dim).unwrap_or(u32::MAX);
-        let kind = TensorType::new(dtype, &port.shape.iter().map(dim).collect::<Vec<_>>(), scale)?;
-        let output =
-            manifest::Output { name: name.to_owned(), kind: Type::Tensor(kind.clone()), shift };
-        self.manifest.outputs.push(output);
-        self.program.outputs.push(Output { kind, node, shift });
-        Ok(())
+        let terms = inputs.iter().map(|(input, _)| self.terms[*input]).max().unwrap_or(1);
+        self.push(name, Op::Select { inputs, picks: integers.into() }, bounds, scale, terms)
+    }
+
+    /// Nodes with the factors that bring them to one scale, the finest of all.
+    fn aligned(
+        &self,
+        name: &str,
+        inputs: impl Iterator<Item = (usize, i64)> + Clone,
+    ) -> Result<(Vec<(usize, i64)>, i32), Error> {
+        let scale = inputs.clone().map(|(input, _)| self.scales[input]).min().unwrap_or(0);
+        let align = |(input, factor): (usize, i64)| {
+            let shift = self.scales[input] - scale;
+            let factor = (shift <= MAX_ALIGNMENT).then(|| i128::from(factor) << shift);
+            let factor = factor.and_then(|factor| i64::try_from(factor).ok());
+            factor.map(|factor| (input, factor)).ok_or_else(|| Error::ManifestMismatch {
+                what: format!("scales of the operands of {name}"),
+                expected: format!("at most 2^{MAX_ALIGNMENT} apart"),
+                found: format!("2^{shift}"),
+            })
+        };
+        Ok((inputs.map(align).collect::<Result<_, _>>()?, scale))
     }
 
     fn push(
@@ -287,6 +367,7 @@ impl Lowering<'_> {
         op: Op,
         bounds: Vec<Interval>,
         scale: i32,
+        terms: usize,
     ) -> Result<usize, Error> {
         if scale.abs() > MAX_SCALE {
             return Err(Error::ManifestMismatch {
@@ -297,50 +378,26 @@ impl Lowering<'_> {
         }
         self.program.nodes.push(Node { name: name.to_owned(), op, bounds });
         self.scales.push(scale);
+        self.terms.push(terms);
         Ok(self.program.nodes.len() - 1)
     }
 }
 
-/// Most bits of a weight: what an f32 has.
-const MAX_WEIGHT_BITS: u32 = 24;
+/// The interval of the largest number. Errors: a difference on the way that is too wide.
+fn running_max(
+    name: &str,
+    mut candidates: impl Iterator<Item = Interval>,
+) -> Result<Interval, Error> {
+    let first = candidates.next().expect("no window is empty");
+    candidates.try_fold(first, |largest, next| {
+        let (low, high) = largest.minus(next);
+        shift_bits(name, Interval::new(name, low, high)?, 0)?;
+        Ok(largest.larger(next))
+    })
+}
 
 /// The interval of all.
 fn hull(bounds: &[Interval]) -> Interval {
     let all = bounds.iter().copied().reduce(Interval::union);
     all.expect("a value has at least one element")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_quantized_half_to_even_and_exactly() {
-        let cases = [
-            (0.5, 0, 0),
-            (1.5, 0, 2),
-            (2.5, 0, 2),
-            (-0.5, 0, 0),
-            (-1.5, 0, -2),
-            (0.75, -1, 2),
-            (1.0, -7, 128),
-            (-3.0, 1, -2),
-            (f64::from(f32::MIN_POSITIVE), -130, 16),
-        ];
-        for (value, scale, expected) in cases {
-            assert_eq!(quantize_number(value, scale), Some(expected), "{value} / 2^{scale}");
-        }
-        assert_eq!(quantize_number(1.0, -53), None);
-        assert_eq!(quantize_number(1.0, 2000), None);
-        assert_eq!(quantize_number(f64::MAX, 0), None);
-    }
-
-    #[test]
-    fn powers_of_two_are_exact() {
-        for exponent in [-1022, -149, -1, 0, 1, 127, 1023] {
-            assert_eq!(power_of_two(exponent).unwrap().log2(), f64::from(exponent));
-        }
-        assert_eq!(power_of_two(-1023), None);
-        assert_eq!(power_of_two(1024), None);
-    }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 /// Version of the rules by which a model and a manifest become a circuit.
-pub const COMPILER: &str = "assay-zkml/0";
+pub const COMPILER: &str = "assay-zkml/1";
 
 /// Choices for one model. Compilation checks each of them again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,11 @@ pub enum Layer {
         /// Scale exponent of the weights.
         weight_scale: i32,
     },
+    /// Sums become wires as they are, because what follows uses each of them often.
+    Materialize {
+        /// Name in the model.
+        node: String,
+    },
     /// A right shift, with or without ReLU.
     Requantize {
         /// Name in the model.
@@ -76,6 +81,9 @@ pub enum Layer {
         relu: bool,
         /// Bits shifted out.
         shift: u32,
+        /// With ReLU: results that need more bits become the largest number of this many.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clamp: Option<u32>,
         /// Bits of the widest decomposition, by the worst case. Follows from the rest.
         bits: u32,
         /// Scale exponent of the result. Follows from the rest.
@@ -149,7 +157,23 @@ mod tests {
             }],
             layers: vec![
                 Layer::Linear { node: "fc".into(), weight_bits: 8, weight_scale: -7 },
-                Layer::Requantize { node: "r".into(), relu: true, shift: 3, bits: 20, scale: -8 },
+                Layer::Materialize { node: "m".into() },
+                Layer::Requantize {
+                    node: "r".into(),
+                    relu: true,
+                    shift: 3,
+                    clamp: None,
+                    bits: 20,
+                    scale: -8,
+                },
+                Layer::Requantize {
+                    node: "s".into(),
+                    relu: true,
+                    shift: 0,
+                    clamp: Some(7),
+                    bits: 20,
+                    scale: -8,
+                },
             ],
             outputs: vec![Output { name: "y".into(), kind: kind(Dtype::I32, 2, -8), shift: 0 }],
         }
@@ -165,6 +189,7 @@ mod tests {
             text.trim_end().to_owned(),
             text.replace("  ", " "),
             text.replace("\"shift\": 3", "\"shift\": 3.0"),
+            text.replace("\"shift\": 3,", "\"shift\": 3, \"clamp\": null,"),
             text.replace("\"shift\": 3,", "\"shift\": 3, \"more\": 1,"),
             text.replacen("\"low\": -128,", "", 1),
             text.replace("half-up", "half-even"),

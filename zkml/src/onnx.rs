@@ -49,6 +49,7 @@ pub(crate) enum AttributeValue<'a> {
     Ints(Vec<i64>),
     Other,
     Tensor(Tensor<'a>),
+    Text(&'a str),
 }
 
 /// A constant in the file.
@@ -87,6 +88,7 @@ const MAX_RANK: usize = 8;
 /// Opsets in which every supported op means what is implemented here.
 const OPSETS: core::ops::RangeInclusive<i64> = 13..=21;
 pub(crate) const ELEMENT_F32: i64 = 1;
+const ELEMENT_I32: i64 = 6;
 const ELEMENT_I64: i64 = 7;
 
 impl<'a> Model<'a> {
@@ -218,7 +220,7 @@ impl Reader {
     fn attribute<'a>(&mut self, bytes: &'a [u8]) -> Result<Attribute<'a>, Error> {
         const WHAT: &str = "attribute";
         let (mut name, mut kind) = ("", 0);
-        let (mut float, mut int, mut ints, mut tensor) = (0.0, 0, vec![], None);
+        let (mut float, mut int, mut ints, mut tensor, mut text) = (0.0, 0, vec![], None, "");
         let mut fields = Fields::new(WHAT, bytes);
         while let Some((number, value)) = fields.next()? {
             self.count()?;
@@ -226,6 +228,8 @@ impl Reader {
                 1 => name = value.text(WHAT)?,
                 2 => float = value.float(WHAT)?,
                 3 => int = value.int(WHAT)?,
+                // Bytes that are no text are an attribute that no supported op has.
+                4 => text = value.text(WHAT).unwrap_or_default(),
                 5 => tensor = Some(self.tensor(value.bytes(WHAT)?)?),
                 8 => value.ints_into(&mut ints, MAX_INTS, WHAT)?,
                 20 => kind = value.int(WHAT)?,
@@ -235,6 +239,7 @@ impl Reader {
         let value = match (kind, tensor) {
             (1, _) => AttributeValue::Float(float),
             (2, _) => AttributeValue::Int(int),
+            (3, _) => AttributeValue::Text(text),
             (4, Some(tensor)) => AttributeValue::Tensor(tensor),
             (7, _) => AttributeValue::Ints(ints),
             _ => AttributeValue::Other,
@@ -253,7 +258,7 @@ impl Reader {
                 1 => value.ints_into(&mut dims, MAX_RANK, WHAT)?,
                 2 => element = value.int(WHAT)?,
                 4 => value.floats_into(&mut floats, WHAT)?,
-                7 => value.ints_into(&mut ints, MAX_INTS, WHAT)?,
+                5 | 7 => value.ints_into(&mut ints, MAX_INTS, WHAT)?,
                 8 => name = value.text(WHAT)?,
                 9 => raw = Some(value.bytes(WHAT)?),
                 14 => location = value.int(WHAT)?,
@@ -280,7 +285,14 @@ impl Reader {
                 }
                 Data::F32(chunks.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect())
             }
-            (ELEMENT_I64, None) => Data::I64(ints),
+            (ELEMENT_I32 | ELEMENT_I64, None) => Data::I64(ints),
+            (ELEMENT_I32, Some(raw)) => {
+                let (chunks, rest) = raw.as_chunks();
+                if !rest.is_empty() {
+                    return Err(refuse("its bytes are no whole number of elements"));
+                }
+                Data::I64(chunks.iter().map(|chunk| i32::from_le_bytes(*chunk).into()).collect())
+            }
             (ELEMENT_I64, Some(raw)) => {
                 let (chunks, rest) = raw.as_chunks();
                 if !rest.is_empty() {

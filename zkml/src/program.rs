@@ -4,13 +4,22 @@
 //! are computed once, from the weights; all arithmetic is checked.
 
 mod interval;
+mod linear;
+mod shift;
 
 use std::sync::Arc;
 
 use assay_verifier::value::TensorType;
 
 pub use self::interval::{Interval, MAX_BITS};
-use crate::Error;
+pub(crate) use self::{
+    linear::{Hull, Linear},
+    shift::{Rescale, half, shift_bits, shift_right},
+};
+use crate::{
+    Error,
+    layout::{Pick, Window},
+};
 
 /// A straight line of integer operations over vectors.
 #[derive(Clone, Debug)]
@@ -30,21 +39,24 @@ pub(crate) struct Node {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
+    /// The index of the largest of `size` numbers that lie `inner` apart; the lowest of several.
+    ArgMax { input: usize, size: usize, inner: usize },
     /// The integers of an input.
     Input { index: usize },
     /// A linear map with constant weights.
     Linear { input: usize, map: Linear },
-    /// `x >> shift`, rounding half up; with `relu`, negative results become 0.
-    Requantize { input: usize, relu: bool, shift: u32 },
-}
-
-/// y = W x + b, applied to consecutive vectors x of `width` integers.
-#[derive(Clone, Debug)]
-pub(crate) struct Linear {
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    pub(crate) weights: Arc<[i32]>,
-    pub(crate) bias: Vec<i64>,
+    /// The same numbers, as wires: sums that are used often.
+    Materialize { input: usize },
+    /// The largest number of each window.
+    Max { input: usize, window: Window },
+    /// Element by element.
+    Product { left: usize, right: usize },
+    /// A right shift, with or without ReLU.
+    Requantize { input: usize, rescale: Rescale },
+    /// Copies, each source times its factor, and constants.
+    Select { inputs: Vec<(usize, i64)>, picks: Arc<[Pick<i64>]> },
+    /// Element by element, each source times its factor.
+    Sum { inputs: Vec<(usize, i64)> },
 }
 
 /// An input of the step.
@@ -58,6 +70,7 @@ pub(crate) struct Input {
 /// An output of the step: a node's results, shifted right by `shift`, rounding half up.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
+    pub(crate) name: String,
     pub(crate) kind: TensorType,
     pub(crate) node: usize,
     pub(crate) shift: u32,
@@ -82,6 +95,20 @@ impl Program {
     /// Types of the outputs.
     pub fn output_types(&self) -> impl Iterator<Item = &TensorType> {
         self.outputs.iter().map(|output| &output.kind)
+    }
+
+    /// Name, type, and smallest and largest integer of each input.
+    pub fn input_ranges(&self) -> impl Iterator<Item = (&str, &TensorType, Interval)> {
+        self.inputs.iter().map(|input| (input.name.as_str(), &input.kind, input.range))
+    }
+
+    /// Weights of all maps.
+    pub(crate) fn weights(&self) -> usize {
+        let weights = |node: &Node| match &node.op {
+            Op::Linear { map, .. } => map.weights.len(),
+            _ => 0,
+        };
+        self.nodes.iter().map(weights).sum()
     }
 
     /// The results of all nodes; the first are the inputs, in order.
@@ -124,112 +151,57 @@ impl Program {
 }
 
 impl Node {
-    /// Results from the inputs and the results of earlier nodes.
+    /// Results from the inputs and the results of earlier nodes. Sums and products cannot overflow:
+    /// bounded by intervals.
     pub(crate) fn results(&self, inputs: &[Vec<i64>], earlier: &[Vec<i64>]) -> Vec<i64> {
+        let all = 0..self.bounds.len();
         match &self.op {
+            Op::ArgMax { input, size, inner } => {
+                let largest = |at: usize| {
+                    let values = candidates(at, *size, *inner).map(|at| earlier[*input][at]);
+                    let best = values
+                        .enumerate()
+                        .reduce(|best, next| if next.1 > best.1 { next } else { best });
+                    best.map_or(0, |(index, _)| index as i64)
+                };
+                all.map(largest).collect()
+            }
             Op::Input { index } => inputs[*index].clone(),
             Op::Linear { input, map } => map.apply(&earlier[*input]),
-            Op::Requantize { input, relu, shift } => {
-                earlier[*input].iter().map(|sum| requantize(*sum, *relu, *shift)).collect()
+            Op::Materialize { input } => earlier[*input].clone(),
+            Op::Max { input, window } => {
+                let value = |operand: usize| earlier[*input][operand];
+                let largest = |at| window.operands(at).into_iter().map(value).max();
+                all.map(|at| largest(at).expect("no window is empty")).collect()
+            }
+            Op::Product { left, right } => {
+                all.map(|at| earlier[*left][at] * earlier[*right][at]).collect()
+            }
+            Op::Requantize { input, rescale } => {
+                earlier[*input].iter().map(|sum| rescale.apply(*sum)).collect()
+            }
+            Op::Select { inputs, picks } => picks
+                .iter()
+                .map(|pick| match pick {
+                    Pick::Constant(value) => *value,
+                    Pick::Element { source, at } => {
+                        let (input, factor) = inputs[*source as usize];
+                        earlier[input][*at as usize] * factor
+                    }
+                })
+                .collect(),
+            Op::Sum { inputs } => {
+                let sum = |at: usize| {
+                    inputs.iter().map(|(input, factor)| earlier[*input][at] * factor).sum()
+                };
+                all.map(sum).collect()
             }
         }
     }
 }
 
-impl Linear {
-    /// Index and weight of each operand of result `at`; zero weights are left out.
-    pub(crate) fn terms(&self, at: usize) -> impl Iterator<Item = (usize, i64)> {
-        let (block, row) = (at / self.height, at % self.height);
-        let weights = &self.weights[row * self.width..(row + 1) * self.width];
-        let from = block * self.width;
-        weights
-            .iter()
-            .enumerate()
-            .filter(|(_, weight)| **weight != 0)
-            .map(move |(column, weight)| (from + column, i64::from(*weight)))
-    }
-
-    /// Intervals of the results. Errors: one, or that of a sum on the way to it, does not fit
-    /// [`MAX_BITS`].
-    pub(crate) fn bounds(&self, name: &str, input: &[Interval]) -> Result<Vec<Interval>, Error> {
-        let bound = |at: usize| {
-            let bias = i128::from(self.bias[at]);
-            let (mut low, mut high) = (bias, bias);
-            let (mut lowest, mut highest) = (bias, bias);
-            for (operand, weight) in self.terms(at) {
-                let (a, b) = input[operand].times(weight);
-                low += a;
-                high += b;
-                lowest = lowest.min(low);
-                highest = highest.max(high);
-            }
-            Interval::new(name, lowest, highest)?;
-            Interval::new(name, low, high)
-        };
-        (0..self.bias.len()).map(bound).collect()
-    }
-
-    fn apply(&self, input: &[i64]) -> Vec<i64> {
-        let sum = |at: usize| {
-            self.terms(at).fold(self.bias[at], |sum, (operand, weight)| {
-                let product = weight.checked_mul(input[operand]);
-                product.and_then(|product| sum.checked_add(product)).expect("bounded by intervals")
-            })
-        };
-        (0..self.bias.len()).map(sum).collect()
-    }
-}
-
-/// Bits of the decomposition that a shift of numbers in `interval` needs: the rounded sum with its
-/// sign, and at least one bit that is kept. Errors: more than [`MAX_BITS`].
-pub(crate) fn shift_bits(name: &str, interval: Interval, shift: u32) -> Result<u32, Error> {
-    if shift > MAX_BITS - 2 {
-        return Err(Error::DecompositionWidth { limit: MAX_BITS, found: shift.saturating_add(2) });
-    }
-    let round = |x: i64| i128::from(x) + i128::from(half(shift));
-    let rounded = Interval::new(name, round(interval.low()), round(interval.high()))?;
-    Ok(rounded.signed_bits().max(shift + 2))
-}
-
-/// `value / 2^shift`, rounded to the nearest integer, a half up (to +∞).
-pub(crate) fn shift_right(value: i64, shift: u32) -> i64 {
-    value.checked_add(half(shift)).expect("bounded by intervals") >> shift
-}
-
-pub(crate) fn requantize(value: i64, relu: bool, shift: u32) -> i64 {
-    let shifted = shift_right(value, shift);
-    if relu { shifted.max(0) } else { shifted }
-}
-
-/// What is added before a right shift so that it rounds half up.
-pub(crate) const fn half(shift: u32) -> i64 {
-    if shift == 0 { 0 } else { 1 << (shift - 1) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shifts_round_half_up() {
-        let cases = [
-            (0, 0, 0),
-            (-7, 0, -7),
-            (1, 1, 1),
-            (-1, 1, 0),
-            (-2, 1, -1),
-            (-3, 1, -1),
-            (3, 2, 1),
-            (2, 2, 1),
-            (1, 2, 0),
-            (-2, 2, 0),
-            (-3, 2, -1),
-            (-6, 2, -1),
-            (-7, 2, -2),
-        ];
-        for (value, shift, expected) in cases {
-            assert_eq!(shift_right(value, shift), expected, "{value} >> {shift}");
-            assert_eq!(requantize(value, true, shift), expected.max(0), "{value} >> {shift}");
-        }
-    }
+/// The operands of result `at` of an ArgMax, in order of their index.
+pub(crate) fn candidates(at: usize, size: usize, inner: usize) -> impl Iterator<Item = usize> {
+    let first = at / inner * inner * size + at % inner;
+    (0..size).map(move |index| first + index * inner)
 }

@@ -4,10 +4,10 @@ use assay_verifier::value::{Dtype, TensorType, Type};
 
 use crate::{
     Error,
-    graph::Graph,
-    lower::{Decide, Site, lower, power_of_two},
+    graph::{Graph, Op},
+    lower::{Decide, Lowered, Operand, Site, Weights, lower, power_of_two},
     manifest::{self, Layer, Manifest},
-    program::{Interval, Program, requantize},
+    program::{Interval, Program, Rescale, shift_right},
 };
 
 /// What [`quantize`] is to choose by.
@@ -22,6 +22,9 @@ pub struct Options<'a> {
     /// Bits of the largest activation that calibration shows, or of the worst case: 1 to 32. The
     /// worst case may need more than what calibration shows; nothing saturates.
     pub activation_bits: u32,
+    /// Bits above what calibration shows at which activations saturate, where that saves rows: what
+    /// exceeds them becomes the largest number, in the program as in the circuit. `None`: never.
+    pub headroom: Option<u32>,
     /// Element type of the outputs: i8, i16 or i32.
     pub output: Dtype,
 }
@@ -46,7 +49,8 @@ impl InputType {
 impl Options<'_> {
     /// 8-bit weights, 12-bit activations, exact 32-bit outputs, no calibration.
     pub fn new(inputs: Vec<InputType>) -> Self {
-        Self { inputs, calibration: None, weight_bits: 8, activation_bits: 12, output: Dtype::I32 }
+        let (weight_bits, activation_bits, output) = (8, 12, Dtype::I32);
+        Self { inputs, calibration: None, weight_bits, activation_bits, headroom: None, output }
     }
 }
 
@@ -79,18 +83,27 @@ pub fn quantize(onnx: &[u8], options: &Options<'_>) -> Result<Manifest, Error> {
         .collect();
     let seen = match options.calibration {
         None => None,
-        Some(samples) => Some(largest_values(&graph, &options.inputs, samples)?),
+        Some(samples) => Some(largest_values(&traces(&graph, &options.inputs, samples)?)),
     };
-    let mut choose = Choose { options, seen };
-    let (_, manifest) = lower(&graph, &inputs, &mut choose)?;
-    Ok(manifest)
+    choose(&graph, &inputs, options, seen.as_deref()).map(|lowered| lowered.manifest)
+}
+
+/// The same, from what has been read and seen already.
+pub(crate) fn choose(
+    graph: &Graph,
+    inputs: &[manifest::Input],
+    options: &Options<'_>,
+    seen: Option<&[f64]>,
+) -> Result<Lowered, Error> {
+    let fan = decomposed_after(graph);
+    lower(graph, inputs, &mut Choose { options, seen, fan })
 }
 
 /// The program that a model and a manifest mean. Errors: a choice that does not fit the model, or
 /// something in the manifest that does not follow from the choices.
 pub(crate) fn replay(graph: &Graph, manifest: &Manifest) -> Result<Program, Error> {
     let mut replay = Replay { layers: manifest.layers.iter(), outputs: manifest.outputs.iter() };
-    let (program, again) = lower(graph, &manifest.inputs, &mut replay)?;
+    let Lowered { program, manifest: again, .. } = lower(graph, &manifest.inputs, &mut replay)?;
     if again != *manifest {
         let lines = |manifest: &Manifest| {
             let text = String::from_utf8(manifest.to_bytes()).expect("a manifest is text");
@@ -108,13 +121,34 @@ pub(crate) fn replay(graph: &Graph, manifest: &Manifest) -> Result<Program, Erro
 struct Choose<'a> {
     options: &'a Options<'a>,
     /// Largest magnitude of each node of the graph over the calibration data, before ReLU and after.
-    seen: Option<Vec<f64>>,
+    seen: Option<&'a [f64]>,
+    /// How many decompositions become shorter by a bit if a node's numbers do.
+    fan: Vec<usize>,
+}
+
+impl Choose<'_> {
+    /// Bits of the largest integer that is to be told apart: the largest seen, or the worst case,
+    /// but no more than the cap.
+    fn bits(&self, site: &Site<'_>) -> u32 {
+        let positive = |value: i64| if site.relu { value.max(0) } else { value };
+        let magnitude = |value: i64| positive(value).unsigned_abs();
+        let bound = magnitude(site.bounds.high()).max(magnitude(site.bounds.low()));
+        let unit = power_of_two(-site.scale).unwrap_or(0.0);
+        // Conversions saturate; calibration that contradicts the worst case is bounded by it.
+        let integer = |real: f64| ((real * unit).ceil() as u64).min(bound);
+        let seen = self.seen.map_or(bound, |seen| integer(seen[site.node]));
+        let largest = site.cap.map_or(seen, |cap| seen.min(integer(cap)));
+        u64::BITS - largest.leading_zeros()
+    }
 }
 
 impl Decide for Choose<'_> {
-    /// The finest scale at which the largest weight fits.
-    fn linear(&mut self, _: &str, largest: f64) -> Result<(u32, i32), Error> {
-        let bits = self.options.weight_bits;
+    /// The finest scale at which the largest weight fits; a coarser one where it loses nothing.
+    fn linear(&mut self, _: &str, weights: Weights) -> Result<(u32, i32), Error> {
+        if let Some(exponent) = weights.exact {
+            return Ok((2, exponent));
+        }
+        let (bits, largest) = (self.options.weight_bits, weights.largest);
         let limit = f64::from((1i32 << (bits - 1)) - 1);
         let fits = |scale: &i32| {
             power_of_two(-scale).is_some_and(|factor| (largest * factor).round_ties_even() <= limit)
@@ -125,20 +159,50 @@ impl Decide for Choose<'_> {
     }
 
     /// The most bits that leave the largest activation its `activation_bits`.
-    fn requantize(&mut self, site: &Site<'_>) -> Result<u32, Error> {
-        let after = |value: i64| requantize(value, site.relu, 0);
-        let bound =
-            after(site.bounds.high()).unsigned_abs().max(after(site.bounds.low()).unsigned_abs());
-        let largest = match &self.seen {
-            None => bound,
-            Some(seen) => {
-                let integer = seen[site.node] * power_of_two(-site.scale).unwrap_or(0.0);
-                // Saturates; calibration that contradicts the worst case is bounded by it.
-                (integer.ceil() as u64).min(bound)
+    fn requantize(&mut self, site: &Site<'_>) -> Result<(u32, Option<u32>), Error> {
+        let bits = self.bits(site);
+        let shift = bits.saturating_sub(self.options.activation_bits);
+        if !site.relu {
+            return Ok((shift, None));
+        }
+        let after = shift_right(site.bounds.high(), shift).max(1);
+        let worst = i64::BITS - after.leading_zeros();
+        // Above its cap a value may saturate; above what was seen it may as far as options say.
+        let limit = match (site.cap, self.options.headroom) {
+            (Some(cap), _) => {
+                let unit = power_of_two(-(site.scale + shift.cast_signed())).unwrap_or(0.0);
+                let integer = (cap * unit).ceil().max(1.0) as u64;
+                Some(u64::BITS - integer.leading_zeros())
             }
+            (None, Some(headroom)) if self.seen.is_some() => {
+                Some((bits.saturating_sub(shift) + headroom).max(1))
+            }
+            (None, _) => None,
         };
-        let bits = u64::BITS - largest.leading_zeros();
-        Ok(bits.saturating_sub(self.options.activation_bits))
+        // Three rows more for each number, one less for each bit of each sum that they go into.
+        let saves = |limit: &u32| {
+            let saved = worst.saturating_sub(*limit) as usize;
+            *limit <= 32 && saved.saturating_mul(self.fan[site.node]) > 3 * site.elements
+        };
+        Ok((shift, limit.filter(saves)))
+    }
+
+    /// What costs the fewest rows: a row for each sum or a shift, and a row for each bit of what
+    /// the operand goes into.
+    fn operand(&mut self, site: &Site<'_>) -> Result<Operand, Error> {
+        let bits = self.bits(site);
+        let shift = bits.saturating_sub(self.options.activation_bits);
+        let width = site.bounds.signed_bits();
+        let rows = (width as usize + 2) * site.elements;
+        let keeping = (shift as usize).saturating_mul(self.fan[site.node]);
+        let keeping = keeping.saturating_add(if site.terms > 1 { site.elements } else { 0 });
+        Ok(if (shift > 0 && keeping > rows) || width > WIDEST_OPERAND {
+            Operand::Requantize(shift)
+        } else if site.terms > 1 {
+            Operand::Materialize
+        } else {
+            Operand::Direct
+        })
     }
 
     /// Exact where the worst case fits, otherwise the fewest bits shifted out.
@@ -146,37 +210,67 @@ impl Decide for Choose<'_> {
         let dtype = self.options.output;
         let (low, high) = dtype.range().unwrap_or_default();
         let fits = |shift: &u32| {
-            let after: Interval = site.bounds.map(|value| requantize(value, false, *shift));
+            let shifted = Rescale { relu: false, shift: *shift, clamp: None };
+            let after: Interval = site.bounds.map(|value| shifted.apply(value));
             low <= after.low() && after.high() <= high
         };
         Ok((dtype, (0..=60).find(fits).unwrap_or(60)))
     }
 }
 
-/// Largest magnitude of every node's value over the samples, in double precision.
-fn largest_values(
-    graph: &Graph,
-    inputs: &[InputType],
-    samples: &[Vec<Vec<i64>>],
-) -> Result<Vec<f64>, Error> {
-    let mut largest = vec![0.0f64; graph.nodes().len()];
-    for (sample, values) in samples.iter().enumerate() {
-        let real = values
-            .iter()
-            .zip(inputs)
-            .map(|(values, input)| {
-                let unit = power_of_two(i32::from(input.kind.scale())).expect("at most 64");
-                values.iter().map(|value| *value as f64 * unit).collect()
-            })
-            .collect::<Vec<_>>();
-        let trace = graph
-            .trace(&real)
-            .map_err(|error| Error::Calibration { sample, why: error.to_string() })?;
+/// Wider numbers are not multiplied as they are: what follows might not fit [`crate::MAX_BITS`].
+const WIDEST_OPERAND: u32 = 32;
+
+/// For each node, how many decompositions lie after it before the next shift.
+fn decomposed_after(graph: &Graph) -> Vec<usize> {
+    let mut fan = vec![0usize; graph.nodes().len()];
+    for (id, node) in graph.nodes().iter().enumerate().rev() {
+        let after = match &node.op {
+            Op::ArgMax { input, .. } => graph.nodes()[*input].elements,
+            Op::Max { window, .. } => {
+                let cells = window.kernel[0] * window.kernel[1];
+                fan[id].saturating_add(node.elements.saturating_mul(cells - 1))
+            }
+            Op::Relu { .. } => node.elements,
+            Op::Input
+            | Op::Linear { .. }
+            | Op::Product { .. }
+            | Op::Select { .. }
+            | Op::Sum { .. } => fan[id],
+        };
+        for operand in node.op.operands() {
+            fan[operand] = fan[operand].saturating_add(after);
+        }
+    }
+    fan
+}
+
+/// Largest magnitude of every node's value over the samples, from the values of each.
+pub(crate) fn largest_values(traces: &[Vec<Vec<f64>>]) -> Vec<f64> {
+    let mut largest = vec![0.0f64; traces.first().map_or(0, Vec::len)];
+    for trace in traces {
         for (largest, values) in largest.iter_mut().zip(trace) {
             *largest = values.iter().fold(*largest, |largest, value| largest.max(value.abs()));
         }
     }
-    Ok(largest)
+    largest
+}
+
+/// The model's values for samples of integers.
+fn traces(
+    graph: &Graph,
+    inputs: &[InputType],
+    samples: &[Vec<Vec<i64>>],
+) -> Result<Vec<Vec<Vec<f64>>>, Error> {
+    let one = |(sample, values): (usize, &Vec<Vec<i64>>)| {
+        let real = |(values, input): (&Vec<i64>, &InputType)| {
+            let unit = power_of_two(i32::from(input.kind.scale())).expect("at most 64");
+            values.iter().map(|value| *value as f64 * unit).collect()
+        };
+        let reals: Vec<Vec<f64>> = values.iter().zip(inputs).map(real).collect();
+        graph.trace(&reals).map_err(|error| Error::Calibration { sample, why: error.to_string() })
+    };
+    samples.iter().enumerate().map(one).collect()
 }
 
 /// Reads the choices back.
@@ -186,7 +280,7 @@ struct Replay<'m> {
 }
 
 impl Decide for Replay<'_> {
-    fn linear(&mut self, node: &str, _: f64) -> Result<(u32, i32), Error> {
+    fn linear(&mut self, node: &str, _: Weights) -> Result<(u32, i32), Error> {
         match self.layers.next() {
             Some(Layer::Linear { node: found, weight_bits, weight_scale }) if found == node => {
                 Ok((*weight_bits, *weight_scale))
@@ -195,11 +289,25 @@ impl Decide for Replay<'_> {
         }
     }
 
-    fn requantize(&mut self, site: &Site<'_>) -> Result<u32, Error> {
+    fn requantize(&mut self, site: &Site<'_>) -> Result<(u32, Option<u32>), Error> {
         match self.layers.next() {
-            Some(Layer::Requantize { node: found, shift, .. }) if found == site.name => Ok(*shift),
+            Some(Layer::Requantize { node, shift, clamp, .. }) if node == site.name => {
+                Ok((*shift, *clamp))
+            }
             other => Err(mismatch(format!("requantize {}", site.name), other)),
         }
+    }
+
+    fn operand(&mut self, site: &Site<'_>) -> Result<Operand, Error> {
+        let operand = match self.layers.as_slice().first() {
+            Some(Layer::Materialize { node }) if node == site.name => Operand::Materialize,
+            Some(Layer::Requantize { node, relu: false, shift, .. }) if node == site.name => {
+                Operand::Requantize(*shift)
+            }
+            _ => return Ok(Operand::Direct),
+        };
+        self.layers.next();
+        Ok(operand)
     }
 
     fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32), Error> {

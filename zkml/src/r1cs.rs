@@ -53,14 +53,22 @@ pub struct Shape {
 pub enum Kind {
     /// A wire is 0 or 1.
     Boolean,
+    /// The index of the larger of two numbers.
+    Choose,
+    /// The ceiling where a number exceeds it, otherwise the number.
+    Clamp,
     /// The sponge's output is the public input.
     Commitment,
     /// Uses `context`, which nothing else in the circuit does.
     Context,
-    /// A shifted sum without ReLU becomes a wire.
+    /// Nothing but a number above its ceiling is said to exceed it.
+    Exceeds,
+    /// A combination becomes a wire.
     Materialize,
     /// Sign times magnitude: ReLU.
     Mux,
+    /// Two numbers are multiplied.
+    Product,
     /// An input lies in its declared range.
     Range,
     /// Bits add up to a sum before its shift.
@@ -69,20 +77,27 @@ pub enum Kind {
     Sbox,
     /// Bits of a slot of a packed element add up to the value.
     Slot,
+    /// A number above its ceiling is said to exceed it.
+    Within,
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Boolean => "boolean",
+            Self::Choose => "choose",
+            Self::Clamp => "clamp",
             Self::Commitment => "commitment",
             Self::Context => "context",
+            Self::Exceeds => "exceeds",
             Self::Materialize => "materialize",
             Self::Mux => "mux",
+            Self::Product => "product",
             Self::Range => "range",
             Self::Recompose => "recompose",
             Self::Sbox => "sbox",
             Self::Slot => "slot",
+            Self::Within => "within",
         })
     }
 }

@@ -1,11 +1,14 @@
 //! Models for tests, written by `prost`: an implementation of protobuf that is not the reader's.
 
+mod random;
+
 use assay_verifier::{
     ids::Salt,
     value::{Dtype, TensorType},
 };
 use prost::Message;
 
+pub(crate) use self::random::network_of_all_ops;
 use crate::{Compiled, InputType, Options, compile, quantize};
 
 #[derive(Clone, PartialEq, Message)]
@@ -66,6 +69,8 @@ pub(crate) struct AttributeProto {
     pub(crate) f: f32,
     #[prost(int64, tag = "3")]
     pub(crate) i: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) s: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     pub(crate) t: Option<TensorProto>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
@@ -177,6 +182,18 @@ pub(crate) fn with_int(mut node: NodeProto, name: &str, i: i64) -> NodeProto {
 
 pub(crate) fn with_float(mut node: NodeProto, name: &str, f: f32) -> NodeProto {
     node.attribute.push(AttributeProto { name: name.into(), f, kind: 1, ..Default::default() });
+    node
+}
+
+pub(crate) fn with_ints(mut node: NodeProto, name: &str, ints: &[i64]) -> NodeProto {
+    let ints = ints.to_vec();
+    node.attribute.push(AttributeProto { name: name.into(), ints, kind: 7, ..Default::default() });
+    node
+}
+
+pub(crate) fn with_text(mut node: NodeProto, name: &str, text: &str) -> NodeProto {
+    let s = text.as_bytes().to_vec();
+    node.attribute.push(AttributeProto { name: name.into(), s, kind: 3, ..Default::default() });
     node
 }
 

@@ -1,13 +1,13 @@
 //! Fills the wires of a circuit from the integers of its program.
 
 use ark_bls12_381::Fr;
-use ark_ff::{BigInteger as _, PrimeField as _};
+use ark_ff::{BigInteger as _, Field as _, PrimeField as _};
 use assay_verifier::{ids::Salt, poseidon};
 
 use crate::{
     Error, circuit,
     circuit::{assign_bits, assign_sponge},
-    program::{Op, Program, half, shift_bits, shift_right},
+    program::{Interval, Node, Op, Program, Rescale, candidates, half, shift_bits, shift_right},
 };
 
 /// Values for every wire of a circuit, and the outputs they stand for.
@@ -96,41 +96,134 @@ pub(crate) fn fill(
 
     // Lowering puts the inputs first, in order.
     for ((input, salt), values) in program.inputs.iter().zip(input_salts).zip(trace) {
-        let (bits, low) = circuit::slot(&input.kind);
+        let (bits, exact) = circuit::input_bits(input.range);
         wires.push(poseidon::salt_element(salt));
         for value in values {
             wires.push(Fr::from(*value));
-            assign_bits(&mut wires, value - low, bits);
-            for (bits, difference) in circuit::range_checks(input) {
-                assign_bits(&mut wires, difference.value(*value), bits);
+            assign_bits(&mut wires, value - input.range.low(), bits);
+            if !exact {
+                assign_bits(&mut wires, input.range.high() - value, bits);
             }
         }
-        commitments.push(commit(&mut wires, &input.kind, salt, values)?);
+        commitments.push(commit(&mut wires, &input.kind, salt, values, false)?);
     }
     for (node, results) in program.nodes.iter().zip(trace) {
-        let Op::Requantize { input, shift, .. } = &node.op else { continue };
-        let sums = trace[*input].iter().zip(&program.nodes[*input].bounds);
-        for ((sum, bound), result) in sums.zip(results) {
-            let bits = shift_bits(&node.name, *bound, *shift)?;
-            assign_bits(&mut wires, sum + half(*shift) + (1 << (bits - 1)), bits);
-            wires.push(Fr::from(*result));
-        }
+        gadgets(&mut wires, program, node, trace, results)?;
     }
     let mut outputs = Vec::with_capacity(program.outputs.len());
     for (output, salt) in program.outputs.iter().zip(output_salts) {
-        let (bits, low) = circuit::slot(&output.kind);
         wires.push(poseidon::salt_element(salt));
         let sums = &trace[output.node];
-        for sum in sums {
-            let offset = sum + half(output.shift) - (low << output.shift);
-            assign_bits(&mut wires, offset, output.shift + bits);
+        if output.shift > 0 {
+            for (sum, bound) in sums.iter().zip(&program.nodes[output.node].bounds) {
+                let (offset, bits) = circuit::output_bits(*bound, output.shift);
+                assign_bits(&mut wires, sum + offset, bits);
+            }
         }
         let values: Vec<i64> = sums.iter().map(|sum| shift_right(*sum, output.shift)).collect();
-        commitments.push(commit(&mut wires, &output.kind, salt, &values)?);
+        commitments.push(commit(&mut wires, &output.kind, salt, &values, output.shift == 0)?);
         outputs.push(values);
     }
     wires[circuit::CONTEXT + 1..=public_inputs].copy_from_slice(&commitments);
     Ok(Witness { wires, public_inputs, outputs })
+}
+
+/// The wires of a node's gadgets.
+fn gadgets(
+    wires: &mut Vec<Fr>,
+    program: &Program,
+    node: &Node,
+    trace: &[Vec<i64>],
+    results: &[i64],
+) -> Result<(), Error> {
+    match &node.op {
+        Op::ArgMax { input, size, inner } => {
+            for at in 0..results.len() {
+                let operands: Vec<_> = candidates(at, *size, *inner).collect();
+                let mut index = 0;
+                if operands.len() == 1 {
+                    wires.push(Fr::from(0u64));
+                }
+                compare(
+                    wires,
+                    node,
+                    program,
+                    *input,
+                    &trace[*input],
+                    &operands,
+                    |wires, at, above| {
+                        index = if above { index } else { at };
+                        wires.push(Fr::from(index));
+                    },
+                )?;
+            }
+        }
+        Op::Input { .. } | Op::Linear { .. } | Op::Select { .. } | Op::Sum { .. } => {}
+        Op::Materialize { .. } | Op::Product { .. } => {
+            wires.extend(results.iter().copied().map(Fr::from));
+        }
+        Op::Max { input, window } => {
+            for at in 0..results.len() {
+                let operands = window.operands(at);
+                compare(wires, node, program, *input, &trace[*input], &operands, |_, _, _| {})?;
+            }
+        }
+        Op::Requantize { input, rescale } => {
+            let sums = trace[*input].iter().zip(&program.nodes[*input].bounds);
+            for ((sum, bound), result) in sums.zip(results) {
+                let bits = shift_bits(&node.name, *bound, rescale.shift)?;
+                let offset = sum + half(rescale.shift) + (1 << (bits - 1));
+                assign_bits(wires, offset, bits);
+                if rescale.relu {
+                    clamp(wires, offset, bits, *bound, *rescale);
+                }
+                wires.push(Fr::from(*result));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The wires of a clamp, for a number whose offset has `bits` bits.
+fn clamp(wires: &mut Vec<Fr>, offset: i64, bits: u32, bound: Interval, rescale: Rescale) {
+    let kept = bits - 1 - rescale.shift;
+    let excess = circuit::excess_bits(kept, bound, rescale);
+    if excess == 0 {
+        return;
+    }
+    let kept = (offset >> rescale.shift) & ((1 << kept) - 1);
+    let low = kept & rescale.ceiling();
+    let ones = (kept ^ low).count_ones();
+    // Nothing to invert: any number will do, and this one is sent by every honest prover.
+    wires.push(Fr::from(ones).inverse().unwrap_or_default());
+    wires.push(Fr::from(ones > 0));
+    wires.push(Fr::from(if ones > 0 { rescale.ceiling() } else { low }));
+}
+
+/// The wires of comparing numbers one after the other; `then` is told the index of each but the
+/// first, and whether those before it are as large.
+fn compare(
+    wires: &mut Vec<Fr>,
+    node: &Node,
+    program: &Program,
+    input: usize,
+    values: &[i64],
+    operands: &[usize],
+    mut then: impl FnMut(&mut Vec<Fr>, u64, bool),
+) -> Result<(), Error> {
+    let bounds = &program.nodes[input].bounds;
+    let (mut largest, mut bound) = (values[operands[0]], bounds[operands[0]]);
+    for (at, operand) in (1..).zip(&operands[1..]) {
+        let (low, high) = bound.minus(bounds[*operand]);
+        let bits = shift_bits(&node.name, Interval::new(&node.name, low, high)?, 0)?;
+        let difference = largest - values[*operand];
+        assign_bits(wires, difference + (1 << (bits - 1)), bits);
+        wires.push(Fr::from(difference.max(0)));
+        then(wires, at, difference >= 0);
+        bound = bound.larger(bounds[*operand]);
+        largest = largest.max(values[*operand]);
+    }
+    Ok(())
 }
 
 fn commit(
@@ -138,8 +231,13 @@ fn commit(
     kind: &assay_verifier::value::TensorType,
     salt: &Salt,
     values: &[i64],
+    packed_are_wires: bool,
 ) -> Result<Fr, Error> {
+    let packed = poseidon::pack(kind, &kind.bytes_of(values)?)?;
+    if packed_are_wires {
+        wires.extend(&packed);
+    }
     let mut absorbed = vec![poseidon::salt_element(salt)];
-    absorbed.extend(poseidon::pack(kind, &kind.bytes_of(values)?)?);
+    absorbed.extend(packed);
     Ok(assign_sponge(wires, poseidon::domain(kind), &absorbed))
 }

@@ -74,12 +74,41 @@ pub(super) enum ExportCommand {
 pub(super) struct CompileArgs {
     /// The model.
     pub(super) model: PathBuf,
-    /// The quantization, as `quantize` writes it; by default inputs between 0 and 1, in steps of 1/64.
-    #[arg(long)]
-    pub(super) manifest: Option<PathBuf>,
     /// The folder to write.
     #[arg(short, long)]
     pub(super) output: PathBuf,
+    /// A quantization that is there, as `quantize` writes it; by default one is chosen.
+    #[arg(long, conflicts_with_all = ["calibrate", "weight_bits", "activation_bits", "input_bits"])]
+    pub(super) manifest: Option<PathBuf>,
+    /// Inputs to choose by: JSON (lists, or input_data), a .npy file, or a folder of PNGs; by default
+    /// random ones.
+    #[arg(long, value_name = "PATH")]
+    pub(super) calibrate: Option<PathBuf>,
+    /// Smallest and largest number of an input; the circuit enforces them.
+    #[arg(
+        long,
+        value_name = "LOW,HIGH",
+        default_value = "0,1",
+        allow_hyphen_values = true,
+        value_parser = super::compile::range
+    )]
+    pub(super) range: (f64, f64),
+    /// What is to be kept: top1=PART of the samples with the same largest output, or max-abs=NUMBER;
+    /// top1=0.998 by default, on random samples top1=0.95.
+    #[arg(long, value_parser = super::compile::fidelity)]
+    pub(super) fidelity: Option<assay_zkml::Fidelity>,
+    /// Bits of a weight, sign included; by default as few as keep the fidelity.
+    #[arg(long)]
+    pub(super) weight_bits: Option<u32>,
+    /// Bits of the largest activation; by default as few as keep the fidelity.
+    #[arg(long)]
+    pub(super) activation_bits: Option<u32>,
+    /// Bits of an input; by default as few as keep the fidelity, 7 or 8 at most.
+    #[arg(long)]
+    pub(super) input_bits: Option<u32>,
+    /// Print one JSON object as the last line, and no table.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// What `setup` takes.

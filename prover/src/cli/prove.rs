@@ -6,13 +6,13 @@ use assay_verifier::{
     ids::Name,
     value::{TensorType, Type},
 };
-use assay_zkml::Compiled;
+use assay_zkml::{Compiled, quantize_inputs};
 
 use super::{Outcome, args::ProveArgs, memory, read, receipt, run, write};
 use crate::{
     error::Error,
     folder::Folder,
-    input,
+    input, samples,
     single::{self, Proved},
 };
 
@@ -80,47 +80,14 @@ fn inputs(compiled: &Compiled, args: &ProveArgs) -> Result<Vec<Vec<i64>>, Error>
     let usage = |why: String| Error::Usage { why: format!("{}: {why}", args.input.display()) };
     let json: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
     let kinds: Vec<&TensorType> = compiled.program().input_types().collect();
-    let Some(data) = json.as_ref().and_then(|json| json.get("input_data")) else {
+    if json.is_none_or(|json| json.get("input_data").is_none()) {
         let [kind] = kinds[..] else {
             return Err(usage(format!("expected input_data, {} lists of numbers", kinds.len())));
         };
         let name = Name::new("input")?;
         let bytes = input::read(&name, &Type::Tensor(kind.clone()), &args.input)?;
         return Ok(vec![kind.integers(&bytes)?]);
-    };
-    let lists = data.as_array().filter(|lists| lists.len() == kinds.len());
-    let lists = lists.ok_or_else(|| usage(format!("input_data must be {} lists", kinds.len())))?;
-    let declared = compiled.manifest().inputs.iter();
-    let integers = lists.iter().zip(declared).zip(kinds).map(|((list, declared), kind)| {
-        let refuse = |why: String| usage(format!("input {}: {why}", declared.name));
-        let mut reals = vec![];
-        flatten(list, &mut reals).map_err(&refuse)?;
-        let unit = 2f64.powi(i32::from(kind.scale()));
-        let integers = reals.iter().enumerate().map(|(index, real)| {
-            // Beyond `i64` the conversion saturates, and is out of every range.
-            let integer = (real / unit).round_ties_even() as i64;
-            match (declared.low..=declared.high).contains(&integer) {
-                true => Ok(integer),
-                false => Err(refuse(format!(
-                    "element {index} is {real}, the declared range is {} to {}",
-                    declared.low as f64 * unit,
-                    declared.high as f64 * unit
-                ))),
-            }
-        });
-        integers.collect()
-    });
-    integers.collect()
-}
-
-/// The numbers of nested lists, in order.
-fn flatten(json: &serde_json::Value, into: &mut Vec<f64>) -> Result<(), String> {
-    match json {
-        serde_json::Value::Array(items) => items.iter().try_for_each(|item| flatten(item, into)),
-        other => {
-            let real = other.as_f64().filter(|real| real.is_finite());
-            into.push(real.ok_or_else(|| format!("expected lists of numbers, found {other}"))?);
-            Ok(())
-        }
     }
+    let reals = samples::lists(&bytes).map_err(usage)?;
+    Ok(quantize_inputs(compiled.manifest(), &reals)?)
 }

@@ -84,3 +84,9 @@ fn fifth_power(builder: &mut Builder, base: &Lc) -> Lc {
 fn is_full(round: usize) -> bool {
     !(FULL_ROUNDS / 2..FULL_ROUNDS / 2 + PARTIAL_ROUNDS).contains(&round)
 }
+
+/// Rows of [`constrain`] for so many absorbed elements: three per fifth power, but for the capacity
+/// in the very first round, which is a constant.
+pub(super) const fn rows(absorbed: usize) -> usize {
+    absorbed.div_ceil(WIDTH - 1) * 3 * (FULL_ROUNDS * WIDTH + PARTIAL_ROUNDS) - 3
+}

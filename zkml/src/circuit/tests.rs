@@ -10,13 +10,20 @@ use assay_verifier::{
     value::{Dtype, Type},
 };
 use proptest::prelude::*;
+use prost::Message as _;
+
+use ark_bls12_381::Fr;
+use assay_verifier::{poseidon as core_poseidon, value::TensorType};
 
 use super::*;
 use crate::{
-    Compiled, InputType, Options, Witness,
-    program::{Node, requantize as requantized},
+    Compiled, InputType, Interval, Options, Witness, compile,
+    manifest::Layer,
+    program::{Node, Rescale, half},
+    quantize,
     testing::{
-        compile_with, int64s, model, network, node, options, raw_floats, salt, small, tensor,
+        compile_with, int64s, model, network, network_of_all_ops, node, options, raw_floats, salt,
+        small, tensor, value_info, with_float, with_int, with_ints,
     },
     witness::fill,
 };
@@ -60,14 +67,16 @@ pub(super) fn lie(
 }
 
 pub(super) fn filled(compiled: &Compiled, trace: &[Vec<i64>]) -> Vec<Fr> {
-    fill(compiled.program(), Fr::from(7u64), &[salt(1), salt(100)], trace).unwrap().wires
+    let outputs = (100..).take(compiled.program().outputs.len());
+    let salts: Vec<Salt> = core::iter::once(1).chain(outputs).map(salt).collect();
+    fill(compiled.program(), Fr::from(7u64), &salts, trace).unwrap().wires
 }
 
 pub(super) fn find(program: &Program, wanted: impl Fn(&Node) -> bool) -> usize {
     program.nodes.iter().position(wanted).unwrap()
 }
 
-/// Gemm, Gemm, Relu with a declared range, a shift without ReLU and a shifted i16 output.
+/// Gemm, Gemm, Relu with a declared range, a shift without ReLU and an i8 output.
 pub(super) fn crooked() -> Compiled {
     let gemm = |input: &str, layer: usize, output: &str| {
         let mut gemm = node("Gemm", &[input, &format!("w{layer}")], output);
@@ -76,8 +85,8 @@ pub(super) fn crooked() -> Compiled {
     };
     let nodes = vec![gemm("x", 0, "a"), gemm("a", 1, "b"), node("Relu", &["b"], "y")];
     let tensors = vec![
-        raw_floats("w0", &[2, 2], &[0.75, -0.5, 0.25, 1.0]),
-        raw_floats("w1", &[2, 2], &[1.0, -1.0, 0.5, 0.25]),
+        raw_floats("w0", &[2, 1], &[0.75, -0.5]),
+        raw_floats("w1", &[1, 6], &[1.0, -1.0, 0.5, 0.25, -0.75, 0.125]),
     ];
     let kind = tensor(Dtype::I16, &[1, 2], -8);
     let options = Options {
@@ -91,6 +100,11 @@ pub(super) fn crooked() -> Compiled {
     compiled
 }
 
+/// One layer whose sums are shifted on their way to an i8 output.
+pub(super) fn shifted() -> Compiled {
+    compile_with(&network(&[3, 2], 5), &Options { output: Dtype::I8, ..options(3) })
+}
+
 /// A model that computes nothing: its input with another shape.
 pub(super) fn identity(range: (i64, i64)) -> Compiled {
     let shape = int64s("s", &[2], &[3, 1]);
@@ -100,26 +114,117 @@ pub(super) fn identity(range: (i64, i64)) -> Compiled {
     compile_with(&model(&[-1, 3], vec![reshape], vec![shape]), &options)
 }
 
+/// Every op that has rows of its own, and those that have none.
+pub(super) fn every_op() -> Compiled {
+    let pool = |op: &str, input: &str, output: &str| {
+        let pool = with_ints(node(op, &[input], output), "kernel_shape", &[2, 2]);
+        with_ints(pool, "strides", &[2, 2])
+    };
+    let (max, mean) = (pool("MaxPool", "r", "p"), pool("AveragePool", "l", "a"));
+    let nodes = vec![
+        with_ints(node("Conv", &["x", "k", "c"], "h"), "pads", &[1, 1, 1, 1]),
+        node("Relu", &["h"], "r"),
+        max,
+        with_float(node("LeakyRelu", &["h"], "l"), "alpha", 0.25),
+        mean,
+        node("Add", &["p", "a"], "s"),
+        node("Mul", &["p", "a"], "m"),
+        with_int(node("Concat", &["s", "m"], "d"), "axis", 1),
+        with_ints(node("Transpose", &["d"], "t"), "perm", &[0, 2, 3, 1]),
+        node("Flatten", &["t"], "f"),
+        node("Gemm", &["f", "w", "b"], "y"),
+        with_int(node("ArgMax", &["y"], "class"), "axis", 1),
+    ];
+    let number = |at: usize| ((at * 37 + 11) % 64) as f32 / 32.0 - 1.0;
+    let numbers = |from: usize, count: usize| (from..from + count).map(number).collect::<Vec<_>>();
+    let tensors = vec![
+        raw_floats("k", &[2, 1, 3, 3], &numbers(0, 18)),
+        raw_floats("c", &[2], &[0.25, -0.5]),
+        raw_floats("w", &[16, 3], &numbers(100, 48)),
+        raw_floats("b", &[3], &[0.5, 0.25, -1.0]),
+    ];
+    let mut model = model(&[-1, 1, 4, 4], nodes, tensors);
+    model.graph.as_mut().unwrap().output.push(value_info("class", &[]));
+    let kind = tensor(Dtype::I8, &[1, 1, 4, 4], -3);
+    let options = Options {
+        inputs: vec![InputType { kind, range: (-16, 15) }],
+        weight_bits: 4,
+        activation_bits: 5,
+        ..options(2)
+    };
+    compile_with(&model, &options)
+}
+
+pub(super) fn every_op_input() -> Vec<i64> {
+    (0..16).map(|at| (at * 11 + 5) % 32 - 16).collect()
+}
+
+/// A layer whose results are the output, saturating at 511.
+pub(super) fn clamping() -> Compiled {
+    let nodes = vec![node("Gemm", &["x", "w"], "h"), node("Relu", &["h"], "y")];
+    let w = raw_floats("w", &[2, 3], &[1.0, 0.125, -1.0, 1.0, 0.25, 0.5]);
+    let onnx = model(&[-1, 2], nodes, vec![w]).encode_to_vec();
+    let mut manifest = quantize(&onnx, &options(2)).unwrap();
+    let Layer::Requantize { clamp, .. } = &mut manifest.layers[1] else { panic!() };
+    *clamp = Some(9);
+    compile(&onnx, &manifest.to_bytes()).unwrap()
+}
+
+/// One result above the ceiling, one below, one negative.
+pub(super) fn clamping_input() -> Vec<i64> {
+    vec![100, 20]
+}
+
+/// Inverses of numbers that are 0 may be anything: they decide nothing.
+fn decide_nothing(r1cs: &R1cs, wires: &[Fr]) -> BTreeSet<Wire> {
+    let [_, b, c] = r1cs.matrices();
+    (0..r1cs.constraints())
+        .filter(|row| r1cs.kinds()[*row] == Kind::Exceeds && wires[c[*row][0].1].is_zero())
+        .map(|row| b[row][0].1)
+        .collect()
+}
+
+#[test]
+fn numbers_above_the_ceiling_become_the_ceiling() {
+    let compiled = clamping();
+    let outputs = honest(&compiled, &clamping_input()).outputs()[0].clone();
+    assert_eq!(outputs, [511, 280, 0]);
+}
+
+/// The rows that are predicted are those that are written.
+#[test]
+fn rows_are_counted_without_being_written() {
+    for compiled in [small(), crooked(), shifted(), identity((-5, 60)), every_op(), clamping()] {
+        let rows = cost::rows(compiled.program()).unwrap();
+        let rows: usize = rows.iter().map(|(_, rows)| rows).sum();
+        assert_eq!(1 + rows, compiled.r1cs().constraints());
+    }
+}
+
 #[test]
 fn every_wire_is_bound() {
     let mut random = StdRng::seed_from_u64(11);
-    let shifted = Options { output: Dtype::I8, ..options(3) };
-    let shifted = compile_with(&network(&[3, 2], 5), &shifted);
-    assert!(shifted.program().outputs[0].shift > 0);
     let cases = [
         (small(), vec![1, -128, 127]),
         (crooked(), vec![-3, 700]),
-        (shifted, vec![5, 6, -7]),
+        (shifted(), vec![5, 6, -7]),
         (identity((-5, 60)), vec![-5, 0, 60]),
+        (every_op(), every_op_input()),
+        (clamping(), clamping_input()),
     ];
     for (compiled, input) in cases {
         let r1cs = compiled.r1cs();
         let honest = honest(&compiled, &input).wires;
+        let idle = decide_nothing(r1cs, &honest);
         for wire in 0..r1cs.wires() {
             for change in [Fr::from(1u64), Fr::rand(&mut random)] {
                 let mut wires = honest.clone();
                 wires[wire] += change;
-                assert!(r1cs.check(&wires).is_err(), "wire {wire} of {} is free", r1cs.wires());
+                assert!(
+                    r1cs.check(&wires).is_err() || idle.contains(&wire),
+                    "wire {wire} of {} is free",
+                    r1cs.wires()
+                );
             }
         }
         // Bits flipped, together with random others: no two changes cancel by chance.
@@ -129,7 +234,8 @@ fn every_wire_is_bound() {
                 let wire = random.gen_range(1..wires.len());
                 wires[wire] = Fr::from(1u64) - wires[wire];
             }
-            assert!(wires == honest || r1cs.check(&wires).is_err());
+            let mut changed = (0..wires.len()).filter(|at| wires[*at] != honest[*at]);
+            assert!(changed.all(|wire| idle.contains(&wire)) || r1cs.check(&wires).is_err());
         }
     }
 }
@@ -147,11 +253,18 @@ fn every_public_input_stands_in_a() {
 #[test]
 fn every_kind_of_row_occurs_in_the_circuits_under_test() {
     let kinds = |compiled: &Compiled| compiled.r1cs().kinds().iter().copied().collect();
-    let seen: BTreeSet<Kind> = [small(), crooked()]
+    let seen: BTreeSet<Kind> = [small(), identity((-5, 60)), every_op(), clamping()]
         .iter()
         .flat_map(|compiled| -> BTreeSet<Kind> { kinds(compiled) })
         .collect();
-    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert_eq!(seen.len(), 14, "{seen:?}");
+}
+
+/// The widest interval whose shift needs so many bits.
+fn widest(bits: u32, shift: u32) -> Interval {
+    let edge = 1i128 << (bits - 1);
+    let half = i128::from(half(shift));
+    Interval::new("", -edge - half, edge - 1 - half).unwrap()
 }
 
 /// For every sum in and around a small range, every assignment of bits.
@@ -163,8 +276,10 @@ fn a_shift_has_one_witness_in_range_and_none_outside() {
     {
         let mut builder = Builder::new(0);
         let sum = builder.wire();
-        let result = requantize(&mut builder, &Lc::wire(sum), bits, relu, shift).unwrap();
-        assert_eq!(result, Lc::wire(2 + bits as usize));
+        let rescale = Rescale { relu, shift, clamp: None };
+        let bound = widest(bits, shift);
+        let result = gadgets::requantize(&mut builder, "", Lc::wire(sum), bound, rescale).unwrap();
+        assert_eq!(result, 2 + bits as usize);
         let r1cs = builder.finish();
         assert_eq!(r1cs.constraints(), bits as usize + 2);
         let edge = 1i64 << (bits - 1);
@@ -183,7 +298,7 @@ fn a_shift_has_one_witness_in_range_and_none_outside() {
             }
             let rounded = value + half(shift);
             if (-edge..edge).contains(&rounded) {
-                assert_eq!(results, [requantized(value, relu, shift)], "{value} {bits} {shift}");
+                assert_eq!(results, [rescale.apply(value)], "{value} {bits} {shift}");
             } else {
                 assert_eq!(results, [0; 0], "{value} in {bits} bits");
             }
@@ -194,7 +309,7 @@ fn a_shift_has_one_witness_in_range_and_none_outside() {
 /// The same at the widths that models have.
 #[test]
 fn rounding_edges_agree_with_the_program() {
-    for (bits, shift) in [(19u32, 6u32), (30, 1), (40, 20), (62, 30)] {
+    for (bits, shift) in [(19u32, 6u32), (30, 1), (40, 20), (61, 30)] {
         let edge = 1i64 << (bits - 1);
         let step = 1i64 << shift;
         let sums = [-edge, -edge + 1, -step, -step / 2 - 1, -step / 2, -step / 2 + 1, -1, 0, 1];
@@ -202,12 +317,14 @@ fn rounding_edges_agree_with_the_program() {
         for relu in [true, false] {
             let mut builder = Builder::new(0);
             let sum = builder.wire();
-            requantize(&mut builder, &Lc::wire(sum), bits, relu, shift).unwrap();
+            let rescale = Rescale { relu, shift, clamp: None };
+            let bound = widest(bits, shift);
+            gadgets::requantize(&mut builder, "", Lc::wire(sum), bound, rescale).unwrap();
             let r1cs = builder.finish();
             for value in sums.into_iter().chain(above) {
                 let mut wires = vec![Fr::from(1u64), Fr::from(value)];
                 assign_bits(&mut wires, value + half(shift) + edge, bits);
-                wires.push(Fr::from(requantized(value, relu, shift)));
+                wires.push(Fr::from(rescale.apply(value)));
                 r1cs.check(&wires).unwrap();
                 *wires.last_mut().unwrap() += Fr::from(1u64);
                 assert!(r1cs.check(&wires).is_err());
@@ -304,7 +421,7 @@ fn cases() -> impl Strategy<Value = (Compiled, Vec<i64>)> {
             weight_bits,
             activation_bits,
             output: dtypes.1,
-            calibration: None,
+            ..options(width)
         };
         let compiled = compile_with(&network(&sizes, seed), &options);
         let (low, high) = range;
@@ -331,6 +448,60 @@ proptest! {
                 let wires = filled(&compiled, &lie(program, &input, at, 0, result));
                 prop_assert!(compiled.r1cs().check(&wires).is_err());
             }
+        }
+    }
+
+    /// Networks of all ops: what is proved is the program, at every extreme; every wire counts.
+    #[test]
+    fn the_circuit_of_any_network_is_its_program(
+        seed in any::<u64>(),
+        bits in (2u32..9, 2u32..9),
+        clamp in any::<bool>(),
+        pick in any::<prop::sample::Index>(),
+    ) {
+        let (model, shape) = network_of_all_ops(seed);
+        let kind = tensor(Dtype::I8, &shape.map(|dim| dim as u32), -5);
+        let count: usize = shape.iter().product();
+        let samples: Vec<Vec<Vec<i64>>> = (0..4)
+            .map(|sample| vec![(0..count).map(|at| ((at * 29 + sample * 17) % 48) as i64 - 16).collect()])
+            .collect();
+        let options = Options {
+            inputs: vec![InputType { kind, range: (-32, 31) }],
+            weight_bits: bits.0,
+            activation_bits: bits.1,
+            calibration: clamp.then_some(&samples),
+            headroom: clamp.then_some(0),
+            ..options(1)
+        };
+        let bytes = model.encode_to_vec();
+        let manifest = match quantize(&bytes, &options) {
+            Err(crate::Error::BoundTooWide { .. } | crate::Error::DecompositionWidth { .. }) => return Ok(()),
+            // An output beyond i32 after the most that can be shifted out.
+            other => other.unwrap(),
+        };
+        let compiled = compile(&bytes, &manifest.to_bytes()).unwrap();
+        let rows: usize = cost::rows(compiled.program()).unwrap().iter().map(|(_, rows)| rows).sum();
+        prop_assert_eq!(1 + rows, compiled.r1cs().constraints());
+        let mut inputs = samples;
+        inputs.push(vec![vec![-32; count]]);
+        inputs.push(vec![vec![31; count]]);
+        for input in &inputs {
+            let trace = compiled.program().trace(input).unwrap();
+            for (node, values) in compiled.program().nodes.iter().zip(&trace) {
+                for (bound, value) in node.bounds.iter().zip(values) {
+                    prop_assert!(bound.contains(*value), "{} leaves its interval", node.name);
+                }
+            }
+            let witness = honest(&compiled, &input[0]);
+            prop_assert_eq!(witness.outputs(), compiled.run(input).unwrap());
+        }
+        let honest = honest(&compiled, &inputs[0][0]).wires;
+        let idle = decide_nothing(compiled.r1cs(), &honest);
+        for turn in 0..20 {
+            let wire = (pick.index(honest.len()) + turn * 7919) % honest.len();
+            let mut wires = honest.clone();
+            wires[wire] += Fr::from(1u64);
+            prop_assert!(compiled.r1cs().check(&wires).is_err() || idle.contains(&wire));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Graph, Node, NodeId, Op, Port, shape};
+use super::{Graph, Node, NodeId, Op, Port, call::Call, shape};
 use crate::{
     Error,
     onnx::{self, Data, Model, ValueInfo},
@@ -11,15 +11,24 @@ use crate::{
 /// What a name of the file stands for.
 #[derive(Clone)]
 pub(super) enum Value {
-    Constant { dims: Vec<usize>, data: Arc<Data> },
-    Computed { node: NodeId, shape: Vec<usize> },
+    /// An operand that is left out.
+    Absent,
+    Computed {
+        node: NodeId,
+        shape: Vec<usize>,
+    },
+    Constant {
+        dims: Vec<usize>,
+        data: Arc<Data>,
+    },
 }
 
 impl Value {
     pub(super) fn shape(&self) -> &[usize] {
         match self {
-            Self::Constant { dims, .. } => dims,
+            Self::Absent => &[],
             Self::Computed { shape, .. } => shape,
+            Self::Constant { dims, .. } => dims,
         }
     }
 }
@@ -56,10 +65,14 @@ impl<'a> Builder<'a> {
             self.define("the model", info.name, Value::Computed { node, shape })?;
         }
         for node in &model.nodes {
-            let value = self.node(node)?;
+            let values = self.node(node)?;
+            if node.outputs.is_empty() {
+                return Err(Call { node, operands: &[] }.arity("an output"));
+            }
             // Further outputs (a mask of Dropout, say) stay undefined: using them is an error.
-            let name = node.outputs.first().ok_or_else(|| arity(node, "an output"))?;
-            self.define(node.name, name, value)?;
+            for (name, value) in node.outputs.iter().zip(values) {
+                self.define(node.name, name, value)?;
+            }
         }
         for info in model.outputs {
             let missing =
@@ -69,6 +82,8 @@ impl<'a> Builder<'a> {
                 let tensor = info.name.to_owned();
                 return Err(Error::ModelTensor { tensor, why: "it is a constant output".into() });
             };
+            // A value of the receipt format has at least one dimension.
+            let shape = if shape.is_empty() { vec![1] } else { shape };
             self.graph.outputs.push(Port { name: info.name.to_owned(), shape, node });
         }
         Ok(self.graph)
@@ -82,63 +97,87 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Translates one node; the last arm is the list of what there is.
-    fn node(&mut self, node: &onnx::Node<'a>) -> Result<Value, Error> {
+    /// Translates one node; this is the list of what there is.
+    fn node(&mut self, node: &onnx::Node<'a>) -> Result<Vec<Value>, Error> {
         let operands = node
             .inputs
             .iter()
-            .map(|name| {
-                self.values.get(name).cloned().ok_or_else(|| Error::ModelValue {
+            .map(|name| match self.values.get(name) {
+                _ if name.is_empty() => Ok(Value::Absent),
+                Some(value) => Ok(value.clone()),
+                None => Err(Error::ModelValue {
                     node: format!("{} node {}", node.op, node.name),
                     value: (*name).to_owned(),
-                })
+                }),
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let call = Call { node, operands: &operands };
         if !matches!(node.domain, "" | "ai.onnx") {
-            return Err(unsupported(node, &operands, "only ops of the standard domain are"));
+            return Err(call.unsupported("only ops of the standard domain are"));
         }
-        match (node.op, operands.as_slice()) {
-            ("Add", [a, b]) => self.add(node, a, b),
-            ("Constant", []) => shape::constant(node),
-            ("Flatten", [input]) => shape::flatten(node, input),
-            ("Gemm", [a, b, rest @ ..]) if rest.len() <= 1 => self.gemm(node, a, b, rest.first()),
-            ("Identity", [input]) => Ok(input.clone()),
-            ("MatMul", [a, b]) => self.matmul(node, a, b),
-            ("Relu", [Value::Computed { node: input, shape }]) => {
-                let id = self.push(node.name, Op::Relu { input: *input }, elements(shape))?;
-                Ok(Value::Computed { node: id, shape: shape.clone() })
-            }
-            ("Reshape", [input, shape]) => shape::reshape(node, input, shape),
-            (
-                "Add" | "Constant" | "Flatten" | "Gemm" | "Identity" | "MatMul" | "Relu"
-                | "Reshape",
-                _,
-            ) => Err(arity(node, "operands of its op")),
-            ("Conv" | "BatchNormalization" | "MaxPool" | "AveragePool", _) => Err(unsupported(
-                node,
-                &operands,
-                "convolutional layers are not supported yet; run them in a step that is attested",
-            )),
-            ("Sigmoid" | "Softmax" | "LogSoftmax", _) => Err(unsupported(
-                node,
-                &operands,
-                "remove it from the end of the model and use the logits: the order is the same",
-            )),
-            ("Gelu" | "Elu" | "LeakyRelu" | "Tanh" | "HardSwish" | "Selu", _) => {
-                Err(unsupported(node, &operands, "use Relu"))
-            }
-            _ => Err(unsupported(
-                node,
-                &operands,
-                "supported are Add, Constant, Flatten, Gemm, Identity, MatMul, Relu and Reshape",
-            )),
+        let Some((_, few, most)) = OPERANDS.iter().find(|(op, ..)| *op == node.op) else {
+            let instead = INSTEAD.iter().find(|(ops, _)| ops.contains(&node.op));
+            return Err(call.unsupported(instead.map_or(SUPPORTED, |(_, instead)| instead)));
+        };
+        if !(*few..=*most).contains(&operands.len()) {
+            return Err(call.arity("operands of its op"));
         }
+        let value = match node.op {
+            "Add" | "Div" | "Mul" | "Sub" => self.arithmetic(&call),
+            "ArgMax" => self.arg_max(&call),
+            "AveragePool" | "MaxPool" => self.pool(&call),
+            "BatchNormalization" => self.batch_normalization(&call),
+            "Cast" => self.cast(&call),
+            "Clip" => self.clip(&call),
+            "Concat" => self.concat(&call),
+            "Constant" => shape::constant(&call),
+            "Conv" => self.conv(&call),
+            "Dropout" | "Identity" => self.identity(&call),
+            "Flatten" => shape::flatten(&call),
+            "Gather" => self.gather(&call),
+            "Gemm" => self.gemm(&call),
+            "GlobalAveragePool" | "GlobalMaxPool" => self.global_pool(&call),
+            "LeakyRelu" => self.leaky_relu(&call),
+            "MatMul" => self.matmul(&call),
+            "Neg" => self.negate(&call),
+            "Pad" => self.pad(&call),
+            "ReduceMean" | "ReduceSum" => self.reduce(&call),
+            "Relu" => self.relu(&call),
+            "Reshape" => shape::reshape(&call),
+            "Shape" => shape::shape(&call),
+            "Slice" => self.slice(&call),
+            "Split" => return self.split(&call),
+            "Squeeze" => shape::squeeze(&call),
+            "Transpose" => self.transpose(&call),
+            "Unsqueeze" => shape::unsqueeze(&call),
+            _ => Err(call.unsupported(SUPPORTED)),
+        };
+        Ok(vec![value?])
+    }
+
+    /// Dropout does nothing outside training; neither does Identity, ever.
+    fn identity(&self, call: &Call<'_, '_>) -> Result<Value, Error> {
+        // Operand 2 of Dropout is a boolean, which no constant of ours can be: training needs it.
+        if call.operands.len() > 2 {
+            return Err(call.unsupported("export the model for inference, not for training"));
+        }
+        Ok(call.operand(0).clone())
     }
 
     pub(super) fn push(&mut self, name: &str, op: Op, elements: usize) -> Result<NodeId, Error> {
         self.reserve(elements)?;
+        if elements == 0 {
+            let why = "it has no elements".to_owned();
+            return Err(Error::ModelTensor { tensor: name.to_owned(), why });
+        }
         self.graph.nodes.push(Node { name: name.to_owned(), op, elements });
         Ok(self.graph.nodes.len() - 1)
+    }
+
+    /// The same, as a value of this shape.
+    pub(super) fn value(&mut self, name: &str, op: Op, shape: Vec<usize>) -> Result<Value, Error> {
+        let node = self.push(name, op, elements(&shape))?;
+        Ok(Value::Computed { node, shape })
     }
 
     /// Counts numbers before memory for them is taken: a short file can name one tensor often.
@@ -151,6 +190,81 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 }
+
+/// Supported ops, with the fewest and the most operands.
+const OPERANDS: &[(&str, usize, usize)] = &[
+    ("Add", 2, 2),
+    ("ArgMax", 1, 1),
+    ("AveragePool", 1, 1),
+    ("BatchNormalization", 5, 5),
+    ("Cast", 1, 1),
+    ("Clip", 1, 3),
+    ("Concat", 1, usize::MAX),
+    ("Constant", 0, 0),
+    ("Conv", 2, 3),
+    ("Div", 2, 2),
+    ("Dropout", 1, 3),
+    ("Flatten", 1, 1),
+    ("Gather", 2, 2),
+    ("Gemm", 2, 3),
+    ("GlobalAveragePool", 1, 1),
+    ("GlobalMaxPool", 1, 1),
+    ("Identity", 1, 1),
+    ("LeakyRelu", 1, 1),
+    ("MatMul", 2, 2),
+    ("MaxPool", 1, 1),
+    ("Mul", 2, 2),
+    ("Neg", 1, 1),
+    ("Pad", 1, 4),
+    ("ReduceMean", 1, 2),
+    ("ReduceSum", 1, 2),
+    ("Relu", 1, 1),
+    ("Reshape", 2, 2),
+    ("Shape", 1, 1),
+    ("Slice", 1, 5),
+    ("Split", 1, 2),
+    ("Squeeze", 1, 2),
+    ("Sub", 2, 2),
+    ("Transpose", 1, 1),
+    ("Unsqueeze", 1, 2),
+];
+
+const SUPPORTED: &str = "supported are Add, ArgMax, AveragePool, BatchNormalization, Cast, Clip, \
+Concat, Constant, Conv, Div, Dropout, Flatten, Gather, Gemm, GlobalAveragePool, GlobalMaxPool, Identity, \
+LeakyRelu, MatMul, MaxPool, Mul, Neg, Pad, ReduceMean, ReduceSum, Relu, Reshape, Shape, Slice, Split, \
+Squeeze, Sub, Transpose and Unsqueeze";
+
+/// What can stand in the place of ops that are not supported.
+const INSTEAD: &[(&[&str], &str)] = &[
+    (
+        &["Sigmoid", "Softmax", "LogSoftmax"],
+        "remove it from the end of the model and use the logits: the order is the same",
+    ),
+    (
+        &[
+            "Gelu",
+            "Elu",
+            "Tanh",
+            "HardSwish",
+            "HardSigmoid",
+            "Selu",
+            "PRelu",
+            "Celu",
+            "Mish",
+            "Softplus",
+        ],
+        "use Relu, LeakyRelu or Clip",
+    ),
+    (
+        &["LayerNormalization", "InstanceNormalization", "GroupNormalization"],
+        "use BatchNormalization, whose statistics are constants",
+    ),
+    (&["LSTM", "GRU", "RNN", "Loop", "Scan", "If"], "unroll it into feed-forward layers"),
+    (
+        &["ConvTranspose", "Resize", "Upsample"],
+        "use Conv with strides, or run it in an attested step",
+    ),
+];
 
 /// An input's shape with its batch dimension fixed to 1.
 fn fixed_shape(info: &ValueInfo<'_>) -> Result<Vec<usize>, Error> {
@@ -179,61 +293,11 @@ fn fixed_shape(info: &ValueInfo<'_>) -> Result<Vec<usize>, Error> {
 }
 
 /// Most elements of a value, as for tensors of the receipt format: 2^24.
-const MAX_ELEMENTS: usize = 1 << 24;
+pub(super) const MAX_ELEMENTS: usize = 1 << 24;
 /// Most weights and values of all nodes together: twice what the largest file has.
 const MAX_NUMBERS: usize = 1 << 27;
 
+/// How many elements a shape has, or the largest number there is: more than any limit.
 pub(super) fn elements(shape: &[usize]) -> usize {
-    shape.iter().product()
-}
-
-pub(super) fn arity(node: &onnx::Node<'_>, expected: &'static str) -> Error {
-    let (name, op) = (node.name.to_owned(), node.op.to_owned());
-    Error::ModelArity { node: name, op, expected, found: node.inputs.len() }
-}
-
-fn shapes(operands: &[Value]) -> String {
-    let one = |value: &Value| format!("{:?}", value.shape());
-    operands.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn unsupported(
-    node: &onnx::Node<'_>,
-    operands: &[Value],
-    instead: &'static str,
-) -> Error {
-    let (name, op) = (node.name.to_owned(), node.op.to_owned());
-    Error::ModelOp { node: name, op, shapes: shapes(operands), instead }
-}
-
-pub(super) fn misshapen(
-    node: &onnx::Node<'_>,
-    operands: &[Value],
-    expected: impl Into<String>,
-) -> Error {
-    let (name, op) = (node.name.to_owned(), node.op.to_owned());
-    Error::ModelShape { node: name, op, shapes: shapes(operands), expected: expected.into() }
-}
-
-pub(super) fn misset(node: &onnx::Node<'_>, attribute: &str, why: &'static str) -> Error {
-    let (name, op) = (node.name.to_owned(), node.op.to_owned());
-    Error::ModelAttribute { node: name, op, attribute: attribute.to_owned(), why }
-}
-
-/// An integer attribute, or the standard's default.
-pub(super) fn int(node: &onnx::Node<'_>, name: &str, default: i64) -> Result<i64, Error> {
-    match node.attribute(name) {
-        None => Ok(default),
-        Some(onnx::AttributeValue::Int(found)) => Ok(*found),
-        Some(_) => Err(misset(node, name, "an integer was expected")),
-    }
-}
-
-/// A float attribute, or the standard's default.
-pub(super) fn float(node: &onnx::Node<'_>, name: &str, default: f32) -> Result<f32, Error> {
-    match node.attribute(name) {
-        None => Ok(default),
-        Some(onnx::AttributeValue::Float(found)) if found.is_finite() => Ok(*found),
-        Some(_) => Err(misset(node, name, "a finite number was expected")),
-    }
+    shape.iter().fold(1, |product, dim| product.saturating_mul(*dim))
 }

@@ -5,7 +5,7 @@ use prost::Message as _;
 use super::*;
 use crate::testing::{
     ModelProto, NodeProto, TensorProto, floats, int64s, model, network, node, value_info,
-    with_float, with_int,
+    with_float, with_int, with_ints, with_text,
 };
 
 fn graph(model: &ModelProto) -> Result<Graph, Error> {
@@ -149,8 +149,8 @@ fn refusals_name_node_op_shapes_and_a_way_out() {
     let cases: [(Vec<NodeProto>, &str); 9] = [
         (vec![node("Einsum", &["x"], "y")], "zkml-model-op"),
         (vec![foreign], "zkml-model-op"),
-        (vec![node("Add", &["x", "x"], "y")], "zkml-model-op"),
-        (vec![node("Add", &["x", "w"], "y")], "zkml-model-op"),
+        (vec![node("Div", &["x", "x"], "y")], "zkml-model-op"),
+        (vec![node("Add", &["x", "s"], "y")], "zkml-model-op"),
         (vec![node("MatMul", &["w", "x"], "y")], "zkml-model-op"),
         (vec![node("Gemm", &["x", "x"], "y")], "zkml-model-op"),
         (vec![node("Relu", &["x", "x"], "y")], "zkml-model-arity"),
@@ -158,7 +158,7 @@ fn refusals_name_node_op_shapes_and_a_way_out() {
         (vec![node("Relu", &["x"], "x")], "zkml-model-tensor"),
     ];
     for (nodes, code) in cases {
-        let error = refusal(&[1, 2], nodes, vec![w()]);
+        let error = refusal(&[1, 2], nodes, vec![w(), int64s("s", &[1], &[1])]);
         assert_eq!(error.code(), code, "{error}");
     }
     let nowhere = refusal(&[1, 2], vec![node("Relu", &["x"], "z")], vec![]);
@@ -181,4 +181,113 @@ fn inputs_of_another_length_are_refused() {
     assert_eq!(graph.run(&[]), Err(Error::InputCount { expected: 1, found: 0 }));
     let error = graph.run(&[vec![1.0]]).unwrap_err();
     assert_eq!(error, Error::InputLength { input: "x".into(), expected: 3, found: 1 });
+}
+
+#[test]
+fn pools_come_before_rectifiers() {
+    let pool = with_ints(node("MaxPool", &["r"], "y"), "kernel_shape", &[2]);
+    let nodes = vec![node("Relu", &["x"], "r"), with_ints(pool, "strides", &[2])];
+    let graph = graph(&model(&[1, 1, 4], nodes.clone(), vec![])).unwrap();
+    assert!(matches!(graph.nodes()[1].op, Op::Max { .. }));
+    assert!(matches!(graph.nodes()[2].op, Op::Relu { .. }));
+    let (pool, relu) = (&graph.nodes()[1], &graph.nodes()[2]);
+    assert_eq!((pool.name.as_str(), relu.name.as_str()), ("MaxPool_y", "Relu_r"));
+    let y = graph.run(&[vec![-3.0, -1.0, 2.0, -5.0]]).unwrap();
+    assert_eq!(y, [[0.0, 2.0]]);
+    // Not where the rectified numbers are used as well.
+    let mut model = model(&[1, 1, 4], nodes, vec![]);
+    model.graph.as_mut().unwrap().output.push(value_info("r", &[]));
+    let graph = self::graph(&model).unwrap();
+    assert!(matches!(graph.nodes()[1].op, Op::Relu { .. }));
+}
+
+#[test]
+fn constants_after_a_layer_become_part_of_it() {
+    // (x w + 1) · 2 - 3, all in one map; per channel and for all.
+    let nodes = vec![
+        node("MatMul", &["x", "w"], "m"),
+        node("Add", &["m", "one"], "a"),
+        node("Mul", &["a", "two"], "b"),
+        node("Sub", &["b", "three"], "y"),
+    ];
+    let tensors = vec![
+        w(),
+        floats("one", &[], &[1.0]),
+        floats("two", &[3], &[2.0, 4.0, 8.0]),
+        floats("three", &[1, 1], &[3.0]),
+    ];
+    let graph = graph(&model(&[1, 2], nodes, tensors)).unwrap();
+    assert_eq!(graph.nodes().len(), 2);
+    assert_eq!(graph.run(&[vec![1.0, 10.0]]).unwrap(), [[81.0, 209.0, 509.0]]);
+}
+
+#[test]
+fn refusals_of_layers_name_what_is_wrong() {
+    let conv = || node("Conv", &["x", "k"], "y");
+    let k = |dims: &[i64]| floats("k", dims, &vec![1.0; dims.iter().product::<i64>() as usize]);
+    let pool = |pads: &[i64]| {
+        let pool = with_ints(node("MaxPool", &["x"], "y"), "kernel_shape", &[2, 2]);
+        with_ints(pool, "pads", pads)
+    };
+    let cases = [
+        (conv(), k(&[4, 3, 3, 3]), "zkml-model-shape"),
+        (conv(), k(&[4, 2, 3]), "zkml-model-shape"),
+        (conv(), k(&[4, 2, 9, 1]), "zkml-model-shape"),
+        (with_int(conv(), "group", 3), k(&[4, 2, 3, 3]), "zkml-model-attribute"),
+        (with_int(conv(), "group", 0), k(&[4, 2, 3, 3]), "zkml-model-attribute"),
+        (with_int(conv(), "group", -2), k(&[4, 2, 3, 3]), "zkml-model-attribute"),
+        (with_text(conv(), "auto_pad", "SAME"), k(&[4, 2, 3, 3]), "zkml-model-attribute"),
+        (with_ints(conv(), "kernel_shape", &[2, 2]), k(&[4, 2, 3, 3]), "zkml-model-attribute"),
+        (with_ints(conv(), "strides", &[0, 1]), k(&[4, 2, 3, 3]), "zkml-model-attribute"),
+        (with_ints(conv(), "dilations", &[1]), k(&[4, 2, 3, 3]), "zkml-model-attribute"),
+        (with_ints(conv(), "pads", &[-1, 0, 0, 0]), k(&[4, 2, 3, 3]), "zkml-model-attribute"),
+        (pool(&[3, 0, 0, 0]), k(&[1]), "zkml-model-attribute"),
+        (node("AveragePool", &["x"], "y"), k(&[1]), "zkml-model-attribute"),
+        (with_int(node("ArgMax", &["x"], "y"), "axis", 4), k(&[1]), "zkml-model-attribute"),
+        (
+            with_int(node("ArgMax", &["x"], "y"), "select_last_index", 1),
+            k(&[1]),
+            "zkml-model-attribute",
+        ),
+        (node("Concat", &["x", "k"], "y"), k(&[4, 2, 3, 3]), "zkml-model-shape"),
+        (
+            with_ints(node("Transpose", &["x"], "y"), "perm", &[0, 1, 1, 2]),
+            k(&[1]),
+            "zkml-model-attribute",
+        ),
+        (node("Add", &["x", "k"], "y"), k(&[3]), "zkml-model-shape"),
+        (node("Clip", &["x", "k"], "y"), k(&[2]), "zkml-model-op"),
+        (node("Resize", &["x"], "y"), k(&[1]), "zkml-model-op"),
+        (with_int(node("Cast", &["x"], "y"), "to", 7), k(&[1]), "zkml-model-op"),
+    ];
+    for (node, k, code) in cases {
+        let shown = format!("{} {:?}", node.op_type, node.attribute);
+        let error = refusal(&[1, 2, 4, 4], vec![node], vec![k]);
+        assert_eq!(error.code(), code, "{shown}: {error}");
+        let op = shown.split(' ').next().unwrap();
+        assert!(error.to_string().contains(op), "{error}");
+    }
+    let three = refusal(&[1, 2, 4, 4, 4], vec![conv()], vec![k(&[4, 2, 3, 3, 3])]);
+    assert_eq!(
+        three.to_string(),
+        "Conv node Conv_y on [1, 2, 4, 4, 4], [4, 2, 3, 3, 3]: \
+         expected a batch of 1, channels and one or two dimensions"
+    );
+}
+
+#[test]
+fn small_files_cannot_ask_for_long_loops_or_nothing() {
+    let wide = 1i64 << 24;
+    let pool = with_ints(node("MaxPool", &["x"], "y"), "kernel_shape", &[wide, wide]);
+    let pool = with_ints(pool, "pads", &[wide; 4]);
+    let error = refusal(&[1, 1, 2, 2], vec![pool], vec![]);
+    assert!(matches!(error, Error::ModelShape { .. }), "{error}");
+    let sum = vec![node("Add", &["a", "b"], "c"), node("Add", &["x", "c"], "y")];
+    let ones = vec![1.0; 1 << 16];
+    let tensors = vec![floats("a", &[1 << 16, 1], &ones), floats("b", &[1, 1 << 16], &ones)];
+    let error = refusal(&[1, 1], sum, tensors);
+    assert!(matches!(error, Error::ModelTooLarge { .. }), "{error}");
+    let nothing = vec![node("Add", &["x", "a"], "y")];
+    let error = refusal(&[1], nothing, vec![floats("a", &[0], &[])]);
+    assert!(matches!(error, Error::ModelTensor { .. }), "{error}");
 }

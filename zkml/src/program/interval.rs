@@ -40,10 +40,28 @@ impl Interval {
     }
 
     /// Smallest and largest product with `factor`.
-    pub(super) fn times(self, factor: i64) -> (i128, i128) {
+    pub(crate) fn times(self, factor: i64) -> (i128, i128) {
         let (a, b) =
             (i128::from(self.low) * i128::from(factor), i128::from(self.high) * i128::from(factor));
         (a.min(b), a.max(b))
+    }
+
+    /// Smallest and largest product with a number of another interval.
+    pub(crate) fn product(self, other: Self) -> (i128, i128) {
+        let (a, b) = self.times(other.low);
+        let (c, d) = self.times(other.high);
+        (a.min(c), b.max(d))
+    }
+
+    /// Smallest and largest difference to a number of another interval.
+    pub(crate) fn minus(self, other: Self) -> (i128, i128) {
+        let wide = i128::from;
+        (wide(self.low) - wide(other.high), wide(self.high) - wide(other.low))
+    }
+
+    /// The interval of the larger of two numbers.
+    pub(crate) fn larger(self, other: Self) -> Self {
+        Self { low: self.low.max(other.low), high: self.high.max(other.high) }
     }
 
     /// The interval of both.
@@ -94,6 +112,22 @@ mod tests {
         for (low, high) in [(-limit - 1, 0), (0, limit), (i128::MIN, i128::MAX), (1, 0)] {
             let error = Interval::new("x", low, high).unwrap_err();
             assert!(matches!(error, Error::BoundTooWide { limit: 62, .. }), "{low} {high}");
+        }
+    }
+
+    #[test]
+    fn products_and_differences_contain_every_pair() {
+        let interval = |low, high| Interval::new("x", low, high).unwrap();
+        for (a, b) in [(interval(-3, 5), interval(-2, 1)), (interval(1, 2), interval(-9, -4))] {
+            let pairs = || (a.low..=a.high).flat_map(|x| (b.low..=b.high).map(move |y| (x, y)));
+            let bounds = |f: fn((i64, i64)) -> i64| {
+                (pairs().map(f).min().unwrap().into(), pairs().map(f).max().unwrap().into())
+            };
+            assert_eq!(a.product(b), bounds(|(x, y)| x * y));
+            assert_eq!(a.minus(b), bounds(|(x, y)| x - y));
+            let larger = a.larger(b);
+            let found = (larger.low.into(), larger.high.into());
+            assert_eq!(found, bounds(|(x, y)| x.max(y)));
         }
     }
 

@@ -6,7 +6,11 @@ use prost::Message as _;
 use super::*;
 use crate::{
     compile,
-    testing::{ModelProto, compile_with, network, node, options, raw_floats, small, tensor},
+    layout::Pick,
+    testing::{
+        ModelProto, compile_with, network, network_of_all_ops, node, options, raw_floats, small,
+        tensor,
+    },
 };
 
 fn quantized(model: &ModelProto, options: &Options<'_>) -> Result<Manifest, Error> {
@@ -16,7 +20,7 @@ fn quantized(model: &ModelProto, options: &Options<'_>) -> Result<Manifest, Erro
 fn shifts(manifest: &Manifest) -> Vec<u32> {
     let shift = |layer: &Layer| match layer {
         Layer::Requantize { shift, .. } => Some(*shift),
-        Layer::Linear { .. } => None,
+        Layer::Linear { .. } | Layer::Materialize { .. } => None,
     };
     manifest.layers.iter().filter_map(shift).collect()
 }
@@ -33,7 +37,14 @@ fn the_manifest_says_what_was_chosen() {
     // 1.0 / 2^-6 = 64 fits 8 bits, 2^-7 does not. Worst case of the sum: 127 · 48 + 128 · 64.
     let layers = [
         Layer::Linear { node: "Gemm_h".into(), weight_bits: 8, weight_scale: -6 },
-        Layer::Requantize { node: "Relu_y".into(), relu: true, shift: 6, bits: 15, scale: -4 },
+        Layer::Requantize {
+            node: "Relu_y".into(),
+            relu: true,
+            shift: 6,
+            clamp: None,
+            bits: 15,
+            scale: -4,
+        },
     ];
     assert_eq!(manifest.layers, layers);
     let kind = Type::Tensor(tensor(Dtype::I32, &[1, 1], -4));
@@ -110,7 +121,7 @@ fn manifests_are_checked_line_by_line() {
     let good = quantized(&model, &options(3)).unwrap();
     compile(&bytes, &good.to_bytes()).unwrap();
     type Change = fn(&mut Manifest);
-    let changes: [Change; 18] = [
+    let changes: [Change; 20] = [
         |m| m.compiler.push('1'),
         |m| m.model = assay_verifier::ids::Sha256Digest::of(b"other"),
         |m| m.inputs[0].name.push('x'),
@@ -128,15 +139,20 @@ fn manifests_are_checked_line_by_line() {
         |m| m.outputs[0].kind = Type::Tensor(tensor(Dtype::I32, &[2, 1], 0)),
         |m| match &mut m.layers[1] {
             Layer::Requantize { bits, .. } => *bits += 1,
-            Layer::Linear { .. } => unreachable!(),
+            _ => unreachable!(),
         },
         |m| match &mut m.layers[1] {
             Layer::Requantize { relu, .. } => *relu = false,
-            Layer::Linear { .. } => unreachable!(),
+            _ => unreachable!(),
         },
+        |m| match &mut m.layers[1] {
+            Layer::Requantize { clamp, .. } => *clamp = Some(0),
+            _ => unreachable!(),
+        },
+        |m| m.layers.insert(1, Layer::Materialize { node: "Gemm_s0".into() }),
         |m| match &mut m.layers[0] {
             Layer::Linear { weight_scale, .. } => *weight_scale -= 1,
-            Layer::Requantize { .. } => unreachable!(),
+            _ => unreachable!(),
         },
     ];
     for (at, change) in changes.into_iter().enumerate() {
@@ -176,37 +192,97 @@ fn programs_refuse_what_is_outside_the_declared_ranges() {
     assert!(matches!(small().run(&[]), Err(Error::InputCount { expected: 1, found: 0 })));
 }
 
-/// Largest error of each result, layer by layer: half a unit per weight, bias and shift, and what
-/// the layer before it brings.
+/// Largest error of each result, op by op: half a unit per weight, bias and shift, and what the
+/// operands bring. A constant of a copy and the factors of a sum are weights of their own.
 fn error_bound(model: &ModelProto, manifest: &Manifest, input: &[f64]) -> Vec<f64> {
     let graph = Graph::from_onnx(&model.encode_to_vec()).unwrap();
     let trace = graph.trace(&[input.to_vec()]).unwrap();
     let mut errors: Vec<Vec<f64>> = vec![];
-    let mut layers = manifest.layers.iter();
-    let mut scale = i32::from(manifest.inputs[0].kind.tensor().unwrap().scale());
+    let mut layers = manifest.layers.iter().peekable();
+    let first = i32::from(manifest.inputs[0].kind.tensor().unwrap().scale());
+    let mut scales: Vec<i32> = vec![];
     let half = |scale: i32| 2f64.powi(scale - 1);
-    for node in graph.nodes() {
-        let error = match &node.op {
-            crate::graph::Op::Input => vec![0.0; node.elements],
-            crate::graph::Op::Dense { input, dense } => {
+    for (id, node) in graph.nodes().iter().enumerate() {
+        // What an operand loses on its way into a map.
+        let maps = matches!(node.op, Op::Linear { .. } | Op::Product { .. });
+        for operand in node.op.operands().into_iter().filter(|_| maps) {
+            match layers.peek() {
+                Some(Layer::Materialize { node }) if *node == graph.nodes()[operand].name => {
+                    layers.next();
+                }
+                Some(Layer::Requantize { node, relu: false, scale, .. })
+                    if *node == graph.nodes()[operand].name =>
+                {
+                    scales[operand] = *scale;
+                    errors[operand].iter_mut().for_each(|error| *error += half(*scale));
+                    layers.next();
+                }
+                _ => {}
+            }
+        }
+        let value = |node: usize, at: usize| trace[node][at].abs();
+        let all = 0..node.elements;
+        let (error, scale): (Vec<f64>, i32) = match &node.op {
+            Op::Input => (vec![0.0; node.elements], first),
+            Op::Linear { input, map } => {
                 let Some(Layer::Linear { weight_scale, .. }) = layers.next() else { panic!() };
-                scale += weight_scale;
-                let from = |at: usize, row: usize| {
-                    let (value, error) = (trace[*input][at].abs(), errors[*input][at]);
-                    dense.weight(row, at).abs() * error + half(*weight_scale) * (value + error)
+                let scale = scales[*input] + weight_scale;
+                let sum = |at| {
+                    let mut sum = half(scale);
+                    map.layout.visit(at, |operand, weight| {
+                        let error = errors[*input][operand];
+                        sum += map.weight(weight).abs() * error
+                            + half(*weight_scale) * (value(*input, operand) + error);
+                    });
+                    sum
                 };
-                let sum = |row| half(scale) + (0..dense.width).map(|at| from(at, row)).sum::<f64>();
-                (0..node.elements).map(sum).collect()
+                (all.map(sum).collect(), scale)
             }
-            crate::graph::Op::Relu { input } => {
-                let Some(Layer::Requantize { scale: after, .. }) = layers.next() else { panic!() };
-                scale = *after;
-                errors[*input].iter().map(|error| error + half(scale)).collect()
+            Op::Relu { input, .. } => {
+                let Some(Layer::Requantize { scale, .. }) = layers.next() else { panic!() };
+                (errors[*input].iter().map(|error| error + half(*scale)).collect(), *scale)
             }
+            Op::Max { input, window } => {
+                let largest = |at| {
+                    let errors = window.operands(at).into_iter().map(|at| errors[*input][at]);
+                    errors.fold(0.0, f64::max)
+                };
+                (all.map(largest).collect(), scales[*input])
+            }
+            Op::Product { left, right } => {
+                let product = |at| {
+                    let (a, b) = (errors[*left][at], errors[*right][at]);
+                    value(*left, at) * b + value(*right, at) * a + a * b
+                };
+                (all.map(product).collect(), scales[*left] + scales[*right])
+            }
+            Op::Select { inputs, picks } => {
+                let scale = inputs.iter().map(|input| scales[*input]).min().unwrap();
+                let copy = |pick: &Pick<f64>| match pick {
+                    Pick::Constant(_) => half(scale),
+                    Pick::Element { source, at } => errors[inputs[*source as usize]][*at as usize],
+                };
+                (picks.iter().map(copy).collect(), scale)
+            }
+            Op::Sum { inputs } => {
+                let Some(Layer::Linear { weight_scale, .. }) = layers.next() else { panic!() };
+                let sum = |at: usize| {
+                    let term = |(input, factor): &(usize, f64)| {
+                        let error = errors[*input][at];
+                        factor.abs() * error + half(*weight_scale) * (value(*input, at) + error)
+                    };
+                    inputs.iter().map(term).sum()
+                };
+                let scale = inputs.iter().map(|(input, _)| scales[*input]).min().unwrap();
+                (all.map(sum).collect(), scale + weight_scale)
+            }
+            Op::ArgMax { .. } => panic!("an index has no error bound"),
         };
+        assert_eq!(errors.len(), id);
         errors.push(error);
+        scales.push(scale);
     }
-    let last = errors.pop().unwrap();
+    let last = &errors[graph.outputs()[0].node];
     last.iter().map(|error| error + half(i32::from(output_scale(manifest)))).collect()
 }
 
@@ -237,6 +313,38 @@ proptest! {
         for ((exact, integer), bound) in exact[0].iter().zip(&integers[0]).zip(bounds) {
             let error = (exact - *integer as f64 * unit).abs();
             prop_assert!(error <= bound * (1.0 + 1e-9), "{} > {}", error, bound);
+        }
+    }
+
+    /// The same for networks of all ops.
+    #[test]
+    fn any_network_stays_within_the_error_bound(
+        seed in any::<u64>(),
+        weight_bits in 4u32..12,
+        activation_bits in 3u32..14,
+    ) {
+        let (model, shape) = network_of_all_ops(seed);
+        let kind = tensor(Dtype::I8, &shape.map(|dim| dim as u32), -5);
+        let inputs = vec![InputType { kind, range: (-32, 31) }];
+        let options = Options { inputs, weight_bits, activation_bits, ..options(1) };
+        let bytes = model.encode_to_vec();
+        let manifest = match quantize(&bytes, &options) {
+            Err(Error::BoundTooWide { .. } | Error::DecompositionWidth { .. }) => return Ok(()),
+            other => other.unwrap(),
+        };
+        let compiled = compile(&bytes, &manifest.to_bytes()).unwrap();
+        let count: usize = shape.iter().product();
+        for turn in 0..3 {
+            let input: Vec<i64> = (0..count).map(|at| ((at * 29 + turn * 17) % 64) as i64 - 32).collect();
+            let real: Vec<f64> = input.iter().map(|x| *x as f64 / 32.0).collect();
+            let exact = Graph::from_onnx(&bytes).unwrap().run(std::slice::from_ref(&real)).unwrap();
+            let integers = compiled.run(&[input]).unwrap();
+            let unit = 2f64.powi(output_scale(compiled.manifest()).into());
+            let bounds = error_bound(&model, compiled.manifest(), &real);
+            for ((exact, integer), bound) in exact[0].iter().zip(&integers[0]).zip(bounds) {
+                let error = (exact - *integer as f64 * unit).abs();
+                prop_assert!(error <= bound * (1.0 + 1e-9) + 1e-9, "{} > {}", error, bound);
+            }
         }
     }
 }

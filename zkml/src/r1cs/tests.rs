@@ -13,8 +13,8 @@ use crate::{
 #[test]
 fn the_shape_of_a_small_circuit_is_frozen() {
     let digest =
-        "dfcdede5ba1a4546c1ab4570ec7b7276070e35358b95cad0500be653c1cbbdae".parse().unwrap();
-    let expected = Shape { constraints: 601, public_inputs: 3, wires: 601, digest };
+        "d3b76fe031de50bd7bed6ab8111be5e9cdab1c26bdd77a3830f08692496ca4b7".parse().unwrap();
+    let expected = Shape { constraints: 536, public_inputs: 3, wires: 538, digest };
     assert_eq!(small().r1cs().shape(), expected);
 }
 
