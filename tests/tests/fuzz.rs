@@ -1,5 +1,6 @@
 //! The fuzz targets over their committed seeds, over what the fuzzers once found, and over
 //! mutations that are the same each time. `ASSAY_WRITE_SEEDS=1` writes the seeds.
+#![allow(clippy::unwrap_used)] // a test's helpers may panic as the test itself may
 
 // The targets' own source: its crate needs the nightly compiler and is no part of the workspace.
 #[expect(unreachable_pub, reason = "it is a library there")]
