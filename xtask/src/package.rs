@@ -52,6 +52,7 @@ pub(crate) fn write(root: &Path, work: &Path, built: &Path) -> Result<()> {
         fs::copy(sources.join(name), part.join(name)).with_context(|| name.to_owned())?;
     }
     fs::copy(root.join("verifier-wasm/README.md"), part.join("README.md"))?;
+    fs::copy(root.join("verifier/policy.schema.json"), part.join("policy.schema.json"))?;
     let manifest = fs::read_to_string(sources.join("package.json"))?;
     let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
     fs::write(part.join("package.json"), manifest.replace("\"version\": \"0.0.0\"", &version))?;
