@@ -21,7 +21,7 @@ function ways(report: Report): HTMLElement {
     const kind = way.includes("none") ? "warning" : "none";
     return el("li", { "data-kind": kind }, mark(kind, 18), el("span", {}, `${input} to ${result}: ${way.join(", ")}`));
   }));
-  return el("div", { class: "bill" }, el("h3", {}, "From input to result"), el("ul", {}, ...lines));
+  return el("div", { class: "bill" }, el("h3", {}, "From input to result"), el("ul", { class: "ways" }, ...lines));
 }
 
 function assumption(text: string): HTMLElement {
