@@ -19,6 +19,12 @@ for _ in $(seq 600); do
     kill -0 "$service" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
     sleep 0.1
 done
-cp scripts/api.toml "$folder/schemathesis.toml"
+# One digit, so that there are a receipt and a job to ask for.
+image=$(base64 -w0 models/digits/images/digit-7.png)
+answer=$(curl --silent --fail "http://127.0.0.1:$port/v1/operations/digits" \
+    --header 'content-type: application/json' --data "{\"inputs\": {\"image\": {\"base64\": \"$image\"}}}")
+receipt=$(sed 's/.*"operation":"\([0-9a-f]*\)".*/\1/' <<<"$answer")
+job=$(sed 's/.*"jobs":\[{"id":"\([0-9a-f]*\)".*/\1/' <<<"$answer")
+sed "s/RECEIPT/$receipt/; s/JOB/$job/" scripts/api.toml >"$folder/schemathesis.toml"
 cd "$folder"
 "$schemathesis" run "http://127.0.0.1:$port/openapi.json" || { grep -v INFO "$folder/log" | tail -n 20 >&2; exit 1; }
