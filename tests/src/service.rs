@@ -136,7 +136,7 @@ impl Service {
 
     fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.try_get("/readyz").is_some_and(|reply| reply.status == 200) {
+        while self.try_get("/readyz").is_none_or(|reply| reply.status != 200) {
             let ended = self.process.0.try_wait().unwrap();
             assert!(ended.is_none() && Instant::now() < deadline, "{}", self.log());
             thread::sleep(Duration::from_millis(50));

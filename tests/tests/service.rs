@@ -149,7 +149,7 @@ fn workers_share_jobs_on_postgres() {
         workers[victim].kill();
         assert!(done(&service) < 200, "they were killed too late to matter");
     }
-    let ended = service.wait_for(&jobs, Duration::from_secs(300));
+    let ended = service.wait_for(&jobs, Duration::from_secs(900));
     let mut written = 0;
     for worker in 0..3 {
         let log = std::fs::read_to_string(service.folder.join(log(worker))).unwrap();

@@ -174,7 +174,7 @@ async fn clerk(queue: Queue, mut stop: watch::Receiver<bool>) {
     let mut round = 0u64;
     while !*stop.borrow() {
         let sent = queue.deliver().await;
-        let swept = if round % SWEEP == 0 { queue.sweep().await } else { Ok(()) };
+        let swept = if round.is_multiple_of(SWEEP) { queue.sweep().await } else { Ok(()) };
         if let Err(error) = sent.map(drop).and(swept) {
             tracing::warn!(code = error.code(), %error, "tickets wait: the store failed");
         }
