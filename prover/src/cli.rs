@@ -13,8 +13,8 @@ mod prove;
 mod quantize;
 mod receipt;
 mod run;
-mod setup;
 mod serve;
+mod setup;
 
 use std::{ffi::OsString, os::unix::process::CommandExt as _, path::Path, process::ExitCode};
 

@@ -139,7 +139,7 @@ pub(super) async fn cancel(
     get, path = "/v1/jobs/{id}/events", operation_id = "events", tag = "jobs",
     params(("id" = String, Path, description = "The job", pattern = "^[0-9a-f]{32}$")),
     responses(
-        (status = 200, description = "Events; the data of each is the job", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events; the data of each is the job", body = Sent, content_type = "text/event-stream"),
         (status = 404, description = "No such job", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store is away", body = Problem, content_type = "application/problem+json"),
     ),
@@ -156,6 +156,17 @@ pub(super) async fn events(
         Some((Ok(event), next))
     });
     Ok(Sse::new(watched).keep_alive(KeepAlive::default()))
+}
+
+/// An event as it is sent, for the description.
+#[derive(ToSchema)]
+#[allow(dead_code)] // described, never made: `Event` of axum is what is sent
+struct Sent {
+    /// `job`.
+    event: String,
+    /// The job, as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
 }
 
 /// What a stream of events has shown.

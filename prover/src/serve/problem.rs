@@ -77,6 +77,10 @@ impl From<Error> for Problem {
             | Error::Config { .. }
             | Error::Definition { .. }
             | Error::Engine { .. }
+            | Error::FolderCircuit { .. }
+            | Error::FolderFileChanged { .. }
+            | Error::FolderIncomplete { .. }
+            | Error::FolderIndex { .. }
             | Error::Key { .. }
             | Error::NoRandomness { .. }
             | Error::OwnReceipt { .. }
