@@ -66,6 +66,22 @@ test: check build page nitro
 	npm test --silent
 	scripts/tree.sh "$$before"
 
+## soak: kills workers 50 times in the midst of their proofs, and counts what is lost
+.PHONY: soak
+soak: build
+	@ASSAY_KILLS=50 cargo test --release -p assay-tests --test service -- --nocapture workers_are_killed
+
+## jobs-test: three workers share 200 jobs on PostgreSQL while two of them are killed
+.PHONY: jobs-test
+jobs-test: build
+	@scripts/prerequisites.sh postgres
+	scripts/postgres.sh cargo test --release -p assay-tests --test service -- --ignored --nocapture on_postgres
+
+## api-test: schemathesis against the HTTP interface
+.PHONY: api-test
+api-test: build target/api-venv/ready
+	@scripts/api.sh target/api-venv/bin/schemathesis
+
 ## eval: accuracy of the example models over their test splits, in floats and as it is proved
 .PHONY: eval
 eval: build
@@ -124,6 +140,14 @@ endif
 .PHONY: prerequisites
 prerequisites:
 	@scripts/prerequisites.sh cargo c python
+
+target/api-venv/ready: scripts/api-requirements.txt
+	@scripts/prerequisites.sh python
+	rm -rf target/api-venv
+	mkdir -p target
+	python3 -m venv target/api-venv
+	target/api-venv/bin/python -m pip install --quiet --requirement scripts/api-requirements.txt
+	touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@scripts/prerequisites.sh node

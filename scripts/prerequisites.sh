@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Names what is missing, with the command that installs it. usage: prerequisites.sh [cargo|c|python|node]...
+# Names what is missing, with the command that installs it. usage: prerequisites.sh [cargo|c|python|node|postgres]...
 set -euo pipefail
 
 missing=0
@@ -52,6 +52,10 @@ node_() {
     local found
     found=$(node --version)
     at_least "${found#v}" 20 || lacks "Node 20 (here is $found)" "npm install --global n && n 20"
+}
+
+postgres_() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || lacks "PostgreSQL" "$(apt 'postgresql postgresql-contrib')"
 }
 
 for tool in "$@"; do

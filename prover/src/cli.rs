@@ -13,21 +13,22 @@ mod prove;
 mod quantize;
 mod receipt;
 mod run;
+mod serve;
 mod setup;
 
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{ffi::OsString, os::unix::process::CommandExt as _, path::Path, process::ExitCode};
 
 use args::{AttestationCommand, Cli, Command, ConformanceCommand, ExportCommand, PolicyCommand};
 use clap::Parser as _;
 
 use crate::{engine::TeeEngine, error::Error};
 
+pub(crate) use receipt::now;
+
 /// How a command ended.
 pub(crate) enum Outcome {
     /// It did what was asked.
     Accepted,
-    /// `assay-engine` did it, and ended with this code.
-    Engine(u8),
     /// A receipt was refused; the reason is printed.
     Refused,
 }
@@ -58,13 +59,15 @@ fn dispatch(arguments: &[OsString], start: Option<Start<'_>>) -> ExitCode {
     let outcome = match (&cli.command, start) {
         (Command::Eval(args), Some(start)) => eval::run(args, start),
         (Command::Run(args), Some(start)) => run::run(args, start),
-        (Command::Eval(_) | Command::Run(_), None) => hand_to_engine(arguments),
+        (Command::Serve(args), Some(start)) => serve::serve(args, start),
+        (Command::Eval(_) | Command::Run(_) | Command::Serve(_), None) => {
+            Err(hand_to_engine(arguments))
+        }
         (command, _) => without_engine(command),
     };
     match outcome {
         Ok(Outcome::Accepted) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
-        Ok(Outcome::Engine(code)) => ExitCode::from(code),
         Err(error) => {
             print::error(&error);
             ExitCode::from(2)
@@ -95,22 +98,25 @@ fn without_engine(command: &Command) -> Result<Outcome, Error> {
         Command::Quantize(args) => quantize::run(args),
         Command::Setup(args) => setup::run(args),
         Command::Verify(args) => receipt::verify(args),
-        Command::Eval(_) | Command::Run(_) => {
+        Command::Worker(args) => serve::worker(args),
+        Command::Eval(_) | Command::Run(_) | Command::Serve(_) => {
             Err(Error::Usage { why: "this command is the engine's".to_owned() })
         }
     }
 }
 
-/// Starts `assay-engine`, which lies beside this program, with the same arguments.
-fn hand_to_engine(arguments: &[OsString]) -> Result<Outcome, Error> {
-    let own = std::env::current_exe()
-        .map_err(|error| Error::Unreadable { path: "assay".into(), why: error.to_string() })?;
+/// Becomes `assay-engine`, which lies beside this program, with the same arguments: whoever signals or
+/// kills this process means that one. Returns only where it could not.
+fn hand_to_engine(arguments: &[OsString]) -> Error {
+    let own = match std::env::current_exe() {
+        Ok(own) => own,
+        Err(error) => {
+            return Error::Unreadable { path: "assay".into(), why: error.to_string() };
+        }
+    };
     let engine = own.with_file_name("assay-engine");
-    let status = std::process::Command::new(&engine)
-        .args(arguments.iter().skip(1))
-        .status()
-        .map_err(|error| Error::Unreadable { path: engine, why: error.to_string() })?;
-    Ok(Outcome::Engine(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)))
+    let error = std::process::Command::new(&engine).args(arguments.iter().skip(1)).exec();
+    Error::Unreadable { path: engine, why: error.to_string() }
 }
 
 /// Reads a whole file.

@@ -28,6 +28,10 @@ pub struct Definition {
     pub steps: Vec<Step>,
     /// Values that a receipt discloses.
     pub disclose: BTreeSet<Name>,
+    /// Other methods that a caller may ask for, by step, in the operation's order of preference.
+    pub allow: Vec<BTreeMap<Name, Methods>>,
+    /// Whether values and salts may leave for `assay worker` processes, to be proved there.
+    pub outside_workers: bool,
 }
 
 /// A value that callers bring.
@@ -50,7 +54,7 @@ pub struct Step {
     pub inputs: Vec<Name>,
     /// The values it gives.
     pub outputs: Vec<(Name, Type)>,
-    /// Methods that a run promises.
+    /// Methods that a run promises, where the caller asks for no others.
     pub methods: Methods,
 }
 
@@ -94,6 +98,13 @@ impl Definition {
         })?;
         Reader { path, text: &text }.definition(file)
     }
+
+    /// The value table's order: inputs, then outputs in the order of the steps.
+    pub fn value_names(&self) -> Vec<Name> {
+        let inputs = self.inputs.iter().map(|input| &input.name);
+        let outputs = self.steps.iter().flat_map(|step| &step.outputs);
+        inputs.chain(outputs.map(|(name, _)| name)).cloned().collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -103,6 +114,10 @@ struct File {
     inputs: Vec<InputTable>,
     steps: Vec<StepTable>,
     disclose: Vec<Spanned<Name>>,
+    #[serde(default)]
+    allow: Vec<BTreeMap<Spanned<Name>, Spanned<Methods>>>,
+    #[serde(default)]
+    outside_workers: bool,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +165,7 @@ impl Reader<'_> {
             known.extend(step.outputs.iter().cloned());
             steps.push(step);
         }
+        let allow = self.allowed(file.allow, &steps)?;
         for name in &file.disclose {
             if !known.contains_key(name.get_ref()) {
                 return self.refuse(name, format!("no value is named {}", name.get_ref()));
@@ -164,7 +180,29 @@ impl Reader<'_> {
                 .collect(),
             steps,
             disclose: file.disclose.into_iter().map(Spanned::into_inner).collect(),
+            allow,
+            outside_workers: file.outside_workers,
         })
+    }
+
+    fn allowed(
+        &self,
+        tables: Vec<BTreeMap<Spanned<Name>, Spanned<Methods>>>,
+        steps: &[Step],
+    ) -> Result<Vec<BTreeMap<Name, Methods>>, Error> {
+        let mut allow = Vec::new();
+        for table in tables {
+            let mut choice = BTreeMap::new();
+            for (name, methods) in table {
+                let Some(step) = steps.iter().find(|step| step.name == *name.get_ref()) else {
+                    return self.refuse(&name, format!("no step is named {}", name.get_ref()));
+                };
+                self.check_methods(&step.function, &methods)?;
+                choice.insert(name.into_inner(), methods.into_inner());
+            }
+            allow.push(choice);
+        }
+        Ok(allow)
     }
 
     fn step(&self, table: StepTable, known: &BTreeMap<Name, Type>) -> Result<Step, Error> {
@@ -188,7 +226,7 @@ impl Reader<'_> {
                 return self.refuse(&table.name, why);
             }
         };
-        self.check_methods(&function, &table)?;
+        self.check_methods(&function, &table.methods)?;
         let outputs = table.outputs.into_iter();
         Ok(Step {
             name: table.name.into_inner(),
@@ -223,8 +261,8 @@ impl Reader<'_> {
     }
 
     /// Which methods there are for which function, here and now.
-    fn check_methods(&self, function: &Function, table: &StepTable) -> Result<(), Error> {
-        let methods = table.methods.get_ref();
+    fn check_methods(&self, function: &Function, found: &Spanned<Methods>) -> Result<(), Error> {
+        let methods = found.get_ref();
         let allowed = match function {
             Function::Glue(..) => Methods::of(&[Method::Recompute]),
             Function::Model(model) if model.kind == ModelKind::Onnx => {
@@ -234,7 +272,7 @@ impl Reader<'_> {
         };
         if !methods.within(&allowed) {
             let why = format!("{methods}: this step can have {allowed}");
-            return self.refuse(&table.methods, why);
+            return self.refuse(found, why);
         }
         Ok(())
     }
@@ -292,6 +330,6 @@ impl Reader<'_> {
 }
 
 /// Line of a byte offset, counted from 1.
-fn line_of(text: &str, offset: usize) -> usize {
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use assay_verifier::ids::{CircuitDigest, Name, Sha256Digest};
+use assay_verifier::ids::{CardDigest, CircuitDigest, Name, Sha256Digest};
 
 /// Why something could not be tried, or was refused. Codes are stable.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,20 @@ pub enum Error {
     /// The attester gave no document.
     #[error("no attestation: {0}")]
     Attester(#[from] crate::attester::Error),
+    /// No key here is the one that a card is of.
+    #[error("no key here is that of card {card}")]
+    CardUnknown {
+        /// The card that the operation names.
+        card: CardDigest,
+    },
+    /// The configuration cannot be used.
+    #[error("{place}: {why}")]
+    Config {
+        /// File and line, or the variable of the environment.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
     /// An operation file, or a file it names, cannot be used.
     #[error("{}:{line}: {why}", file.display())]
     Definition {
@@ -84,9 +98,35 @@ pub enum Error {
     /// libtorch did not start.
     #[error(transparent)]
     Libtorch(#[from] crate::engine::EngineError),
+    /// The methods asked for are not among those that the operation allows.
+    #[error("{why}")]
+    Methods {
+        /// What was asked for, and what is allowed.
+        why: String,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {why}")]
     NoRandomness {
+        /// What it said.
+        why: String,
+    },
+    /// A receipt that was made here did not convince its maker.
+    #[error("the receipt is refused by its own maker: {why} [{code}]")]
+    OwnReceipt {
+        /// The verifier's code.
+        code: &'static str,
+        /// What the check says.
+        why: String,
+    },
+    /// A proof ended in a panic: a bug of ours.
+    #[error("the proof ended in a panic: {why}")]
+    Panicked {
+        /// What the runtime said.
+        why: String,
+    },
+    /// The job store cannot be used.
+    #[error("job store: {why}")]
+    Store {
         /// What it said.
         why: String,
     },
@@ -115,6 +155,12 @@ pub enum Error {
     /// A value, receipt or policy was refused.
     #[error(transparent)]
     Verifier(#[from] assay_verifier::Error),
+    /// Witness data is not what the operation committed to, or cannot be opened.
+    #[error("witness: {why}")]
+    Witness {
+        /// What is wrong.
+        why: String,
+    },
     /// A model cannot be proved.
     #[error(transparent)]
     Zkml(#[from] assay_zkml::Error),
@@ -125,6 +171,8 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Attester(_) => "attester",
+            Self::CardUnknown { .. } => "card-unknown",
+            Self::Config { .. } => "config",
             Self::Definition { .. } => "definition",
             Self::Engine { .. } => "engine",
             Self::FolderCircuit { .. } => "folder-circuit",
@@ -134,11 +182,16 @@ impl Error {
             Self::Input { .. } => "input",
             Self::Key { .. } => "key",
             Self::Libtorch(error) => error.code(),
+            Self::Methods { .. } => "methods-not-allowed",
             Self::NoRandomness { .. } => "no-randomness",
+            Self::OwnReceipt { .. } => "own-receipt",
+            Self::Panicked { .. } => "panicked",
+            Self::Store { .. } => "store",
             Self::Unreadable { .. } => "unreadable",
             Self::Unwritable { .. } => "unwritable",
             Self::Usage { .. } => "usage",
             Self::Verifier(error) => error.code(),
+            Self::Witness { .. } => "witness",
             Self::Zkml(error) => error.code(),
         }
     }

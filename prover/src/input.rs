@@ -19,6 +19,11 @@ const MAX_SIDE: u32 = 4096;
 pub fn read(name: &Name, kind: &Type, path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = fs::read(path)
         .map_err(|error| Error::Unreadable { path: path.to_owned(), why: error.to_string() })?;
+    decode(name, kind, bytes)
+}
+
+/// The same, from the file's bytes.
+pub fn decode(name: &Name, kind: &Type, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     let refuse = |why: String| Error::Input { name: name.clone(), why };
     let Type::Tensor(tensor) = kind else { return Ok(bytes) };
     if bytes.starts_with(b"\x89PNG") {
@@ -27,13 +32,23 @@ pub fn read(name: &Name, kind: &Type, path: &Path) -> Result<Vec<u8>, Error> {
         })?;
         let picture = Picture::decode(&bytes).map_err(refuse)?;
         let integers = picture.levels(tensor, white).map_err(refuse)?;
-        return Ok(tensor.bytes_of(&integers)?);
+        return tensor.bytes_of(&integers).map_err(|error| refuse(error.to_string()));
     }
     let json: serde_json::Value = serde_json::from_slice(&bytes)
-        .map_err(|error| refuse(format!("{} is neither PNG nor JSON: {error}", path.display())))?;
+        .map_err(|error| refuse(format!("it is neither PNG nor JSON: {error}")))?;
+    nested(name, tensor, &json)
+}
+
+/// A tensor from lists of integers, nested in whatever way.
+pub fn nested(
+    name: &Name,
+    tensor: &TensorType,
+    json: &serde_json::Value,
+) -> Result<Vec<u8>, Error> {
+    let refuse = |why: String| Error::Input { name: name.clone(), why };
     let mut integers = Vec::new();
-    flatten(&json, &mut integers).map_err(refuse)?;
-    Ok(tensor.bytes_of(&integers)?)
+    flatten(json, &mut integers).map_err(refuse)?;
+    tensor.bytes_of(&integers).map_err(|error| refuse(error.to_string()))
 }
 
 /// The level of white, where a picture becomes such a tensor.

@@ -19,6 +19,14 @@ use crate::{error::Error, files::write_atomically, run::Progress};
 #[derive(Clone, Debug)]
 pub struct KeyStore {
     folder: PathBuf,
+    missing: Missing,
+}
+
+/// What to do for a circuit that has no key yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    Make,
+    Refuse,
 }
 
 /// What proving a step takes.
@@ -32,7 +40,13 @@ pub struct Keys {
 impl KeyStore {
     /// Keys below `folder`, which need not exist yet.
     pub const fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, missing: Missing::Make }
+    }
+
+    /// Keys below `folder` that are there: for a worker, since a key of its own making would prove
+    /// under another card.
+    pub const fn existing(folder: PathBuf) -> Self {
+        Self { folder, missing: Missing::Refuse }
     }
 
     /// The keys for a circuit: those on disk, or new ones. A key that does not fit the circuit, or
@@ -56,6 +70,10 @@ impl KeyStore {
                 return Err(Error::Key { path: key_path, why });
             }
             return Ok(Keys { proving, card });
+        }
+        if self.missing == Missing::Refuse {
+            let why = "there is no key: copy it from where the operation is served".to_owned();
+            return Err(Error::Key { path: key_path, why });
         }
         let started = progress.begin(step, "setup, by a single party");
         let setup::Keys { proving, verifying } = setup::single_party(compiled.r1cs(), &mut OsRng)?;

@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod attester;
+pub mod choice;
 pub mod cli;
 pub mod dataset;
 pub mod definition;
@@ -11,12 +12,14 @@ pub mod eval;
 mod files;
 pub mod folder;
 pub mod input;
+pub mod jobs;
 pub mod keys;
 mod npy;
 pub mod quantize;
 pub mod random;
 pub mod run;
 pub mod samples;
+pub mod serve;
 pub mod session;
 pub mod single;
 

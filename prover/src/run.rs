@@ -1,27 +1,37 @@
 //! Runs an operation: executes its steps, commits to its values, gathers evidence, and checks its
 //! own receipt before it hands it out.
+//!
+//! A run has two halves. [`Runner::begin`] gives the answer: outputs, and a receipt with what this
+//! program attests. What is to be proved is left over as [`ProofTask`]s, which [`Runner::prove`]
+//! does, here or elsewhere; [`attach`] puts a proof into the receipt. [`Runner::run`] is both.
 
+mod check;
 mod execute;
 mod progress;
+mod proof;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use assay_verifier::{
-    CallerValues, Commitment, Error as Refusal, UnixMillis,
-    ids::{Name, Salt},
+    Commitment, Error as Refusal, UnixMillis,
+    ids::{Name, OperationDigest, Salt},
     operation::{
         Function as WireFunction, Method, NonceClaim, Operation, Settings, Step, ValueEntry,
     },
-    policy::Policy,
     receipt::{Opening, Receipt},
     value::Type,
 };
 
 pub use execute::{Prepared, Values};
 pub use progress::Progress;
+pub use proof::{ProofTask, Witnessed, attach};
 
 use crate::{
     attester::Attester,
+    choice::Choice,
     definition::{Definition, Function},
     engine::TeeEngine,
     error::Error,
@@ -31,11 +41,12 @@ use crate::{
 };
 
 /// How the steps that promise `tee` are attested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Attestation {
     /// By a document of this operation's own, with its nonce.
     Document,
     /// By the key of a session.
+    #[default]
     Session,
 }
 
@@ -47,15 +58,52 @@ pub struct Request {
     pub nonce: NonceClaim,
     /// How to attest.
     pub attestation: Attestation,
+    /// The methods that each step is to promise: one of [`Definition::choices`].
+    pub choice: Choice,
 }
 
-/// An operation that is ready to run: models loaded and compiled, keys at hand.
-pub struct Runner<'a> {
-    definition: Definition,
-    prepared: Prepared,
+/// What executes and vouches, and the key that it signs with meanwhile. There is one, on one thread.
+pub struct Tee<'a> {
     engine: &'a dyn TeeEngine,
     attester: &'a dyn Attester,
     session: Option<Session>,
+}
+
+impl<'a> Tee<'a> {
+    /// Without a session: the first operation that needs one begins it.
+    pub const fn new(engine: &'a dyn TeeEngine, attester: &'a dyn Attester) -> Self {
+        Self { engine, attester, session: None }
+    }
+
+    /// What vouches here.
+    pub const fn attester(&self) -> &'a dyn Attester {
+        self.attester
+    }
+
+    fn session(&mut self) -> Result<&Session, Error> {
+        // The old key is wiped before a new one is made.
+        let live = self.session.take().filter(|session| !session.is_over());
+        let session = match live {
+            Some(session) => session,
+            None => Session::begin(self.attester)?,
+        };
+        Ok(self.session.insert(session))
+    }
+}
+
+/// An operation that is ready to run: models loaded and compiled, keys at hand.
+#[derive(Clone)]
+pub struct Runner {
+    definition: Arc<Definition>,
+    prepared: Arc<Prepared>,
+}
+
+/// The first half of a run: what is answered at once, and what is left to prove.
+pub struct Begun {
+    /// The receipt, with all but the proofs.
+    pub receipt: Receipt,
+    /// The proofs that it promises.
+    pub proofs: Vec<ProofTask>,
 }
 
 /// A value with the salt that its commitment has in this run.
@@ -65,38 +113,68 @@ struct Salted {
     salt: Salt,
 }
 
-impl<'a> Runner<'a> {
-    /// Loads and compiles the models, and makes or reads the keys of the steps to be proved.
+impl Runner {
+    /// Loads and compiles the models, and makes or reads the keys of the steps that any choice of
+    /// methods proves.
     pub fn prepare(
         definition: Definition,
-        engine: &'a dyn TeeEngine,
-        attester: &'a dyn Attester,
         keys: &KeyStore,
         progress: &mut Progress,
     ) -> Result<Self, Error> {
         let prepared = Prepared::new(&definition, Some(keys), progress)?;
-        Ok(Self { definition, prepared, engine, attester, session: None })
+        Ok(Self { definition: Arc::new(definition), prepared: Arc::new(prepared) })
     }
 
-    /// Runs the operation once. Errors: an input that is missing or of another form; a step that
-    /// fails; a receipt that its own verification refuses.
+    /// What the operation file says.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The compiled models and their keys.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// Runs the operation once, proofs included. Errors: an input that is missing or of another
+    /// form; a step that fails; a receipt that its own verification refuses.
     pub fn run(
-        &mut self,
+        &self,
         request: &Request,
-        now: impl Fn() -> Result<UnixMillis, Error>,
+        tee: &mut Tee<'_>,
+        now: UnixMillis,
         progress: &mut Progress,
     ) -> Result<Receipt, Error> {
-        let names = self.names();
+        let Begun { mut receipt, proofs } = self.begin(request, tee, now, progress)?;
+        for task in &proofs {
+            let step = self.step(task.step)?;
+            let started = progress.begin(&step.name, "proving");
+            let proof = self.prove(receipt.operation(), &receipt.digest(), task)?;
+            receipt = attach(receipt, task.step, proof, now)?;
+            progress.end(started);
+        }
+        Ok(receipt)
+    }
+
+    /// Executes, commits and attests; gives the receipt with all but its proofs, which its own
+    /// verification accepted but for them.
+    pub fn begin(
+        &self,
+        request: &Request,
+        tee: &mut Tee<'_>,
+        now: UnixMillis,
+        progress: &mut Progress,
+    ) -> Result<Begun, Error> {
+        let names = self.definition.value_names();
         let inputs = self.inputs(request)?;
-        let run = self.prepared.run(&self.definition, inputs, self.engine, progress)?;
+        let run = self.prepared.run(&self.definition, inputs, tee.engine, progress)?;
         let salted = run
             .into_iter()
             .map(|(name, (kind, bytes))| Ok((name, Salted { kind, bytes, salt: random::salt()? })));
         let values = salted.collect::<Result<BTreeMap<_, _>, Error>>()?;
         let operation = self.operation(request, &names, &values)?;
         let mut receipt = Receipt::new(operation)?;
-        self.attest(&mut receipt, request, progress)?;
-        self.prove(&mut receipt, &values, progress)?;
+        self.attest(&mut receipt, request, tee, progress)?;
+        let proofs = self.proofs(&mut receipt, &values)?;
         for (index, name) in (0u32..).zip(&names) {
             let Some(value) = values.get(name).filter(|_| self.definition.disclose.contains(name))
             else {
@@ -105,15 +183,25 @@ impl<'a> Runner<'a> {
             let bytes = Some(value.bytes.clone());
             receipt.open(Opening { value: index, salt: value.salt, bytes });
         }
-        self.verify(&receipt, request, now()?)?;
-        Ok(receipt)
+        let pending = proofs.iter().map(|task| task.step).collect::<BTreeSet<_>>();
+        check::stands(&receipt, &pending, Some(&request.inputs), now)?;
+        Ok(Begun { receipt, proofs })
     }
 
-    /// The value table's order: inputs, then outputs in the order of the steps.
-    fn names(&self) -> Vec<Name> {
-        let inputs = self.definition.inputs.iter().map(|input| &input.name);
-        let outputs = self.definition.steps.iter().flat_map(|step| &step.outputs);
-        inputs.chain(outputs.map(|(name, _)| name)).cloned().collect()
+    /// Proves that a step of this operation gave its outputs for its inputs. Values and salts are
+    /// held against the operation's commitments first.
+    pub fn prove(
+        &self,
+        operation: &Operation,
+        digest: &OperationDigest,
+        task: &ProofTask,
+    ) -> Result<Box<[u8; 192]>, Error> {
+        proof::prove(&self.prepared, operation, digest, task)
+    }
+
+    fn step(&self, index: u32) -> Result<&crate::definition::Step, Error> {
+        let step = usize::try_from(index).ok().and_then(|index| self.definition.steps.get(index));
+        step.ok_or(Error::Verifier(Refusal::EvidenceStepUnknown { index }))
     }
 
     fn inputs(&self, request: &Request) -> Result<Values, Error> {
@@ -128,7 +216,9 @@ impl<'a> Runner<'a> {
                 name: input.name.clone(),
                 why: "it is missing".to_owned(),
             })?;
-            input.kind.check(bytes)?;
+            let refuse =
+                |error: Refusal| Error::Input { name: input.name.clone(), why: error.to_string() };
+            input.kind.check(bytes).map_err(refuse)?;
             values.insert(input.name.clone(), (input.kind.clone(), bytes.clone()));
         }
         Ok(values)
@@ -145,17 +235,21 @@ impl<'a> Runner<'a> {
             .definition
             .steps
             .iter()
-            .map(|step| Step {
-                name: step.name.clone(),
-                function: match &step.function {
-                    Function::Glue(glue, _) => WireFunction::Glue(glue.id()),
-                    Function::Model(model) => WireFunction::Model(model.digest),
-                },
-                settings: settings(step),
-                inputs: step.inputs.iter().filter_map(index).collect(),
-                outputs: step.outputs.iter().filter_map(|(name, _)| index(name)).collect(),
-                methods: step.methods.clone(),
-                card: self.prepared.card_digest(&step.name),
+            .map(|step| {
+                let methods = request.choice.of(&step.name);
+                let proved = methods.contains(Method::Zk);
+                Step {
+                    name: step.name.clone(),
+                    function: match &step.function {
+                        Function::Glue(glue, _) => WireFunction::Glue(glue.id()),
+                        Function::Model(model) => WireFunction::Model(model.digest),
+                    },
+                    settings: settings(step),
+                    inputs: step.inputs.iter().filter_map(index).collect(),
+                    outputs: step.outputs.iter().filter_map(|(name, _)| index(name)).collect(),
+                    methods,
+                    card: self.prepared.card_digest(&step.name).filter(|_| proved),
+                }
             })
             .collect();
         let table =
@@ -178,13 +272,14 @@ impl<'a> Runner<'a> {
 
     /// One piece of evidence for all the steps that were executed here under a promise of `tee`.
     fn attest(
-        &mut self,
+        &self,
         receipt: &mut Receipt,
         request: &Request,
+        tee: &mut Tee<'_>,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let steps: Vec<u32> = (0u32..)
-            .zip(&self.definition.steps)
+            .zip(&receipt.operation().steps)
             .filter(|(_, step)| step.methods.contains(Method::Tee))
             .map(|(index, _)| index)
             .collect();
@@ -195,68 +290,46 @@ impl<'a> Runner<'a> {
         let digest = receipt.digest();
         let evidence = match request.attestation {
             Attestation::Document => {
-                let nonce = request
-                    .nonce
-                    .nonce()
-                    .ok_or_else(|| Error::Usage { why: "--document needs --nonce".to_owned() })?;
-                session::attest_operation(self.attester, &digest, nonce, &steps)?
+                let nonce = request.nonce.nonce().ok_or_else(|| Error::Usage {
+                    why: "a document of this operation's own needs a nonce".to_owned(),
+                })?;
+                session::attest_operation(tee.attester, &digest, nonce, &steps)?
             }
-            Attestation::Session => {
-                if self.session.as_ref().is_none_or(Session::is_over) {
-                    // The old key is wiped before a new one is made.
-                    self.session = None;
-                    self.session = Some(Session::begin(self.attester)?);
-                }
-                match &self.session {
-                    Some(session) => session.sign(&digest, &steps),
-                    None => return Ok(()),
-                }
-            }
+            Attestation::Session => tee.session()?.sign(&digest, &steps),
         };
         receipt.attach(evidence);
         progress.end(started);
         Ok(())
     }
 
-    fn prove(
+    /// What is left to prove; the receipt gets the cards that it refers to.
+    fn proofs(
         &self,
         receipt: &mut Receipt,
         values: &BTreeMap<Name, Salted>,
-        progress: &mut Progress,
-    ) -> Result<(), Error> {
-        for (index, step) in (0u32..).zip(&self.definition.steps) {
-            if !step.methods.contains(Method::Zk) {
+    ) -> Result<Vec<ProofTask>, Error> {
+        let mut proofs = Vec::new();
+        let promised: Vec<_> =
+            receipt.operation().steps.iter().map(|s| s.methods.clone()).collect();
+        for ((index, step), methods) in (0u32..).zip(&self.definition.steps).zip(promised) {
+            if !methods.contains(Method::Zk) {
                 continue;
             }
-            let started = progress.begin(&step.name, "proving");
-            let salted = |name: &Name| {
-                values.get(name).map(|value| (value.salt, value.kind.clone(), value.bytes.clone()))
+            let witnessed = |name: &Name| {
+                values
+                    .get(name)
+                    .map(|value| Witnessed { salt: value.salt, bytes: value.bytes.clone() })
             };
-            let inputs: Vec<_> = step.inputs.iter().filter_map(salted).collect();
-            let outputs: Vec<_> =
-                step.outputs.iter().filter_map(|(name, _)| salted(name)).collect();
-            let digest = receipt.digest();
-            let evidence = self.prepared.prove(step, index, &digest, &inputs, &outputs)?;
-            receipt.attach(evidence);
+            proofs.push(ProofTask {
+                step: index,
+                inputs: step.inputs.iter().filter_map(witnessed).collect(),
+                outputs: step.outputs.iter().filter_map(|(name, _)| witnessed(name)).collect(),
+            });
             if let Some(card) = self.prepared.card(&step.name) {
                 receipt.add_card(card.to_vec());
             }
-            progress.end(started);
         }
-        Ok(())
-    }
-
-    /// The receipt must convince its own maker: under the policy that it teaches, now, with the
-    /// very inputs that were given.
-    fn verify(&self, receipt: &Receipt, request: &Request, now: UnixMillis) -> Result<(), Error> {
-        let policy = Policy::learn(receipt)?.reviewed_by_its_owner();
-        let values: CallerValues = request.inputs.clone();
-        let given: CallerValues = values
-            .into_iter()
-            .filter(|(name, _)| self.definition.disclose.contains(name))
-            .collect();
-        assay_verifier::verify(&receipt.to_bytes(), &policy, now, &given)?;
-        Ok(())
+        Ok(proofs)
     }
 }
 

@@ -3,4 +3,5 @@
 pub mod nitro;
 pub mod receipts;
 pub mod seeds;
+pub mod service;
 pub mod trapdoor;

@@ -43,10 +43,14 @@ pub(super) enum Command {
     Quantize(QuantizeArgs),
     /// Run an operation and write its receipt.
     Run(RunArgs),
+    /// Serve operations over HTTP; proofs are attached to their receipts when they are ready.
+    Serve(ServeArgs),
     /// Make the key of a compiled model.
     Setup(SetupArgs),
     /// Accept or refuse a receipt under a policy.
     Verify(VerifyArgs),
+    /// Make proofs for `serve`, from the same job store, here or on another machine.
+    Worker(ServeArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -277,6 +281,25 @@ pub(super) struct RunArgs {
     /// Where keys live; $ASSAY_CACHE/state by default.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
+}
+
+/// What `serve` and `worker` take.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// The operation files, in place of the configured ones.
+    pub(super) operations: Vec<PathBuf>,
+    /// The configuration, TOML (docs/operating.md).
+    #[arg(long)]
+    pub(super) config: Option<PathBuf>,
+    /// Address and port of the HTTP interface.
+    #[arg(long)]
+    pub(super) listen: Option<std::net::SocketAddr>,
+    /// Where keys and jobs live; $ASSAY_CACHE/state by default.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+    /// Print the configuration, without what is secret, and do nothing.
+    #[arg(long)]
+    pub(super) print_config: bool,
 }
 
 /// `NAME=FILE`.

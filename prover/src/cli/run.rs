@@ -16,7 +16,7 @@ use crate::{
     input,
     keys::KeyStore,
     random,
-    run::{Attestation, Progress, Request, Runner},
+    run::{Attestation, Progress, Request, Runner, Tee},
 };
 
 /// Runs an operation once and writes its receipt.
@@ -26,6 +26,7 @@ pub(super) fn run(args: &RunArgs, start: Start<'_>) -> Result<Outcome, Error> {
         inputs: inputs(&definition, &args.inputs)?,
         nonce: nonce(args.nonce.as_deref())?,
         attestation: if args.document { Attestation::Document } else { Attestation::Session },
+        choice: definition.choices().into_iter().next().unwrap_or_default(),
     };
     let state = state(args.state.clone())?;
     let configuration = *Sha256Digest::of(&read(&args.operation)?).as_bytes();
@@ -34,9 +35,9 @@ pub(super) fn run(args: &RunArgs, start: Start<'_>) -> Result<Outcome, Error> {
     let engine = start()?;
     let mut progress = Progress::Terminal;
     eprintln!("attester     {}", attester.describe());
-    let mut runner =
-        Runner::prepare(definition, engine.as_ref(), attester.as_ref(), &keys, &mut progress)?;
-    let receipt = runner.run(&request, receipt::now, &mut progress)?;
+    let runner = Runner::prepare(definition, &keys, &mut progress)?;
+    let mut tee = Tee::new(engine.as_ref(), attester.as_ref());
+    let receipt = runner.run(&request, &mut tee, receipt::now()?, &mut progress)?;
     let bytes = receipt.to_bytes();
     write(&args.output, &bytes)?;
     results(&receipt);
@@ -80,7 +81,7 @@ pub(super) fn nonce(given: Option<&str>) -> Result<NonceClaim, Error> {
 }
 
 /// Where keys live: `--state`, else `$ASSAY_CACHE/state`, else `~/.cache/assay/state`.
-fn state(given: Option<PathBuf>) -> Result<PathBuf, Error> {
+pub(super) fn state(given: Option<PathBuf>) -> Result<PathBuf, Error> {
     let cache = std::env::var_os("ASSAY_CACHE").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/assay"));
     match (given, cache.or_else(home)) {

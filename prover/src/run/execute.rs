@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use assay_verifier::{
     card::Card,
-    evidence::Evidence,
-    groth16::context,
-    ids::{CardDigest, ModelKind, Name, OperationDigest, Salt},
-    operation::{Method, Setting, Settings},
+    groth16::{PROOF_BYTES, context},
+    ids::{CardDigest, ModelKind, Name, OperationDigest},
+    operation::{Setting, Settings, ValueEntry},
     value::{TensorType, Type},
 };
 use assay_zkml::{Compiled, OsRng, compile, prove};
 
-use super::Progress;
+use super::{Progress, Witnessed};
 use crate::{
     definition::{Definition, Function, Model, Step},
     engine::{TeeEngine, Tensor},
@@ -32,19 +31,18 @@ struct Program {
     keys: Option<Keys>,
 }
 
-/// A value that a proof is about.
-pub(super) type Witnessed = (Salt, Type, Vec<u8>);
-
 /// Values by name, each with its type and bytes.
 pub type Values = BTreeMap<Name, (Type, Vec<u8>)>;
 
 impl Prepared {
-    /// Compiles the models; with `keys`, also makes or reads those of the steps to be proved.
+    /// Compiles the models; with `keys`, also makes or reads those of the steps that some choice of
+    /// methods proves.
     pub fn new(
         definition: &Definition,
         keys: Option<&KeyStore>,
         progress: &mut Progress,
     ) -> Result<Self, Error> {
+        let choices = definition.choices();
         let mut programs = BTreeMap::new();
         for step in &definition.steps {
             let Function::Model(Model { kind: ModelKind::Onnx, bytes, manifest, digest }) =
@@ -55,7 +53,9 @@ impl Prepared {
             let started = progress.begin(&step.name, "compiling");
             let compiled = compile(bytes, manifest.as_deref().unwrap_or_default())?;
             progress.end(started);
-            let keys = match keys.filter(|_| step.methods.contains(Method::Zk)) {
+            let proved =
+                choices.iter().any(|choice| choice.proved().any(|name| *name == step.name));
+            let keys = match keys.filter(|_| proved) {
                 Some(keys) => Some(keys.open(&step.name, *digest, &compiled, progress)?),
                 None => None,
             };
@@ -89,14 +89,21 @@ impl Prepared {
         Ok(values)
     }
 
-    /// The card of a step that is to be proved, as its bytes.
-    pub(super) fn card(&self, step: &Name) -> Option<&[u8]> {
+    /// The card of a step that can be proved, as its bytes.
+    pub fn card(&self, step: &Name) -> Option<&[u8]> {
         self.programs.get(step)?.keys.as_ref().map(|keys| keys.card.as_slice())
     }
 
     /// The digest of that card.
-    pub(super) fn card_digest(&self, step: &Name) -> Option<CardDigest> {
+    pub fn card_digest(&self, step: &Name) -> Option<CardDigest> {
         self.card(step).map(Card::digest)
+    }
+
+    /// The cards whose keys are here.
+    pub fn cards(&self) -> impl Iterator<Item = CardDigest> {
+        self.programs
+            .values()
+            .filter_map(|program| Some(Card::digest(&program.keys.as_ref()?.card)))
     }
 
     /// Executes a step on values of these types; gives the bytes of its outputs.
@@ -139,30 +146,29 @@ impl Prepared {
         Ok(bytes.collect::<Result<_, _>>()?)
     }
 
-    /// A proof that the step's program gives these outputs for these inputs. The circuit itself
-    /// recomputes every commitment from value and salt.
+    /// A proof by the key that a card is of: that its program gives these outputs for these inputs,
+    /// of this operation and step. The circuit itself recomputes every commitment.
     pub(super) fn prove(
         &self,
-        step: &Step,
+        card: CardDigest,
         index: u32,
         operation: &OperationDigest,
-        inputs: &[Witnessed],
-        outputs: &[Witnessed],
-    ) -> Result<Evidence, Error> {
-        let program = self.program(step)?;
-        let Some(keys) = &program.keys else {
-            let why = "it has no proving key".to_owned();
-            return Err(Error::Engine { step: step.name.clone(), why });
-        };
-        let salted = inputs.iter().filter_map(|(salt, kind, bytes)| {
-            let tensor = kind.tensor()?;
-            Some(tensor.integers(bytes).map(|integers| (*salt, integers)))
+        inputs: &[(&ValueEntry, &Witnessed)],
+        outputs: &[(&ValueEntry, &Witnessed)],
+    ) -> Result<Box<[u8; PROOF_BYTES]>, Error> {
+        let keyed = self.programs.values().find_map(|program| {
+            let keys = program.keys.as_ref()?;
+            (Card::digest(&keys.card) == card).then_some((&program.compiled, keys))
+        });
+        let (compiled, keys) = keyed.ok_or(Error::CardUnknown { card })?;
+        let salted = inputs.iter().filter_map(|(entry, value)| {
+            let tensor = entry.kind.tensor()?;
+            Some(tensor.integers(&value.bytes).map(|integers| (value.salt, integers)))
         });
         let inputs = salted.collect::<Result<Vec<_>, _>>()?;
-        let salts: Vec<_> = outputs.iter().map(|(salt, _, _)| *salt).collect();
-        let witness = program.compiled.witness(context(operation, index), &inputs, &salts)?;
-        let proof = prove(&keys.proving, &program.compiled, &witness, &mut OsRng)?;
-        Ok(Evidence::Zk { proof: Box::new(proof), step: index })
+        let salts: Vec<_> = outputs.iter().map(|(_, value)| value.salt).collect();
+        let witness = compiled.witness(context(operation, index), &inputs, &salts)?;
+        Ok(Box::new(prove(&keys.proving, compiled, &witness, &mut OsRng)?))
     }
 }
 

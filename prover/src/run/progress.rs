@@ -6,6 +6,8 @@ use assay_verifier::ids::Name;
 
 /// Where progress goes.
 pub enum Progress {
+    /// To the log, each stage once it is over.
+    Log,
     /// Nowhere.
     Silent,
     /// To standard error.
@@ -15,6 +17,8 @@ pub enum Progress {
 /// A stage that has begun.
 pub struct Stage {
     begun: Instant,
+    subject: Name,
+    what: String,
 }
 
 impl Progress {
@@ -25,13 +29,17 @@ impl Progress {
             // The line is for people; nothing depends on it.
             let _ = std::io::stderr().flush();
         }
-        Stage { begun: Instant::now() }
+        Stage { begun: Instant::now(), subject: subject.clone(), what: what.to_owned() }
     }
 
     /// Says how long it took.
     pub fn end(&mut self, stage: Stage) {
-        if matches!(self, Self::Terminal) {
-            eprintln!("{:>8.1} ms", stage.begun.elapsed().as_secs_f64() * 1000.0);
+        let Stage { begun, subject, what } = stage;
+        let elapsed_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        match self {
+            Self::Log => tracing::info!(%subject, elapsed_ms, "{what}"),
+            Self::Silent => {}
+            Self::Terminal => eprintln!("{elapsed_ms:>8.1} ms"),
         }
     }
 }

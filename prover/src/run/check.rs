@@ -1,0 +1,81 @@
+//! A receipt must convince its own maker before it goes out.
+
+use std::collections::BTreeSet;
+
+use assay_verifier::{
+    CallerValues, Clock, UnixMillis, explain,
+    policy::Policy,
+    receipt::Receipt,
+    report::{Report, Status},
+};
+
+use crate::error::Error;
+
+/// Verifies a receipt under the policy that it teaches. The proofs of the steps `pending` may be
+/// absent; everything else must hold. `given` are the inputs as the caller sent them; without them
+/// the receipt's own openings stand in, which were held against them before.
+///
+/// A receipt that is only upgraded is verified as of its attestation's time: it was accepted live when
+/// it was made, and a proof may come when the certificates have lapsed.
+pub(super) fn stands(
+    receipt: &Receipt,
+    pending: &BTreeSet<u32>,
+    given: Option<&CallerValues>,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let policy = Policy::learn(receipt)?.reviewed_by_its_owner();
+    let operation = receipt.operation();
+    let mut values = CallerValues::new();
+    let mut hidden = Vec::new();
+    for (index, input) in operation.inputs() {
+        let Some(opening) = receipt.openings().iter().find(|opening| opening.value == index) else {
+            hidden.push(input.name.clone());
+            continue;
+        };
+        let bytes = given.map_or(opening.bytes.as_ref(), |given| given.get(&input.name));
+        if let Some(bytes) = bytes {
+            values.insert(input.name.clone(), bytes.clone());
+        }
+    }
+    let policy = if hidden.is_empty() { policy } else { accepting_hidden(&policy, &hidden)? };
+    let upgraded = given.is_none() && policy.archived().is_some();
+    let clock = if upgraded { Clock::Archived } else { Clock::Live(now) };
+    let report = explain(&receipt.to_bytes(), &policy, clock, &values);
+    let awaited: BTreeSet<&str> = (0u32..)
+        .zip(&operation.steps)
+        .filter(|(index, _)| pending.contains(index))
+        .map(|(_, step)| step.name.as_str())
+        .collect();
+    refused(&report, &awaited)
+}
+
+/// The first check that failed, but for proofs that are awaited.
+fn refused(report: &Report, awaited: &BTreeSet<&str>) -> Result<(), Error> {
+    for check in &report.checks {
+        let subject = check.subject.as_deref();
+        let late = check.code == Some("evidence-pending")
+            && subject.is_some_and(|step| awaited.contains(step));
+        if check.status == Status::Fail && !late {
+            return Err(Error::OwnReceipt {
+                code: check.code.unwrap_or("refused"),
+                why: check.says.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The policy, for inputs that the receipt does not disclose: nobody can hold them against anything.
+fn accepting_hidden(
+    policy: &Policy,
+    hidden: &[assay_verifier::ids::Name],
+) -> Result<Policy, Error> {
+    let mut json: serde_json::Value = serde_json::from_str(&policy.to_json())
+        .map_err(|error| Error::Usage { why: error.to_string() })?;
+    for name in hidden {
+        if let Some(rule) = json.pointer_mut(&format!("/inputs/{name}")) {
+            *rule = "any_input_accepted".into();
+        }
+    }
+    Ok(Policy::from_json(json.to_string().as_bytes())?)
+}

@@ -1,0 +1,133 @@
+//! The application: what handlers share, and the routes. Tested without a socket.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::Response,
+};
+use tokio::sync::watch;
+use utoipa::OpenApi as _;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    about, catalogue::Catalogue, config::Config, engine::Engine, jobs, latency::Latencies,
+    metrics::Metrics, operations, problem::Problem, receipts,
+};
+use crate::{
+    error::Error,
+    jobs::{Proving, Store},
+    keys::KeyStore,
+    run::Progress,
+};
+
+/// What handlers share.
+pub struct App {
+    pub(super) config: Config,
+    pub(super) engine: Engine,
+    pub(super) store: Store,
+    pub(super) proving: Arc<Proving>,
+    pub(super) latencies: Arc<Latencies>,
+    pub(super) metrics: Metrics,
+    catalogue: RwLock<Arc<Catalogue>>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl App {
+    /// The application. `stopped` turns true when the process is to end.
+    pub fn new(
+        config: Config,
+        catalogue: Catalogue,
+        latencies: Arc<Latencies>,
+        engine: Engine,
+        store: Store,
+        proving: Arc<Proving>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        let catalogue = RwLock::new(Arc::new(catalogue));
+        let metrics = Metrics::default();
+        Self { config, engine, store, proving, latencies, metrics, catalogue, stopped }
+    }
+
+    /// Turns true when the process is to end.
+    pub fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.clone()
+    }
+
+    /// The operations of now. Whoever holds them may use them on, also when others take their place.
+    pub(super) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the operation files again; all of them can be used, or nothing changes. Gives how many
+    /// there are.
+    pub async fn reload(&self) -> Result<usize, Error> {
+        let files = self.config.operations.clone();
+        let keys = KeyStore::new(self.config.state.join("keys"));
+        let prepared = tokio::task::spawn_blocking(move || {
+            Catalogue::prepare(&files, &keys, &mut Progress::Log)
+        });
+        let mut catalogue =
+            prepared.await.map_err(|error| Error::Panicked { why: error.to_string() })??;
+        catalogue.keep_samples(&self.catalogue());
+        catalogue.operations().for_each(|operation| self.proving.learn(&operation.runner));
+        let operations = catalogue.len();
+        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);
+        Ok(operations)
+    }
+}
+
+/// What the interface is called in its description.
+#[derive(utoipa::OpenApi)]
+#[openapi(info(
+    title = "Assay",
+    description = "Operations with receipts: an attested answer at once, its proofs when they are ready.",
+    license(name = "MIT OR Apache-2.0")
+))]
+struct Description;
+
+/// The routes.
+pub fn router(app: Arc<App>) -> Router {
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(operations::list))
+        .routes(routes!(operations::run))
+        .routes(routes!(receipts::get))
+        .routes(routes!(jobs::get, jobs::cancel))
+        .routes(routes!(jobs::events))
+        .routes(routes!(about::attestation))
+        .routes(routes!(about::policy))
+        .routes(routes!(about::health))
+        .routes(routes!(about::ready))
+        .routes(routes!(about::metrics))
+        .split_for_parts();
+    let description = about::Description::new(&description);
+    router
+        .route("/openapi.json", axum::routing::get(move || async move { description }))
+        .fallback(|| async { Problem::not_found("resource") })
+        .method_not_allowed_fallback(|| async {
+            let detail = "the resource knows other methods, named by `Allow`";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+        })
+        .layer(DefaultBodyLimit::max(app.config.limits.body_bytes))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), observed))
+        .with_state(app)
+}
+
+/// Counts and logs a request: by its route, never by what stands in its path, query or body.
+async fn observed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let started = std::time::Instant::now();
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+    app.metrics.request(method.as_str(), &route, status, elapsed);
+    let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
+    tracing::info!(%method, route, status, elapsed_ms, "request");
+    response
+}

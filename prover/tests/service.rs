@@ -1,0 +1,378 @@
+//! The service without a socket and without libtorch: an operation of the digits' decision alone, whose
+//! features the caller brings. Real proofs, by workers in this process.
+#![allow(clippy::unwrap_used)] // a test's helpers may panic as the test itself may
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, LazyLock},
+    thread,
+    time::Duration,
+};
+
+use assay_prover::{
+    attester::Software,
+    definition::Model,
+    engine::{EngineError, TeeEngine, Tensor},
+    jobs::{Place, Proving, SealKey, Store, Workers},
+    keys::KeyStore,
+    run::{Progress, Tee},
+    serve::{App, Catalogue, Config, Engine, Latencies, Overrides, router},
+};
+use assay_verifier::receipt::Receipt;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, watch};
+use tower::ServiceExt as _;
+
+const OPERATION: &str = r#"
+name = "decide"
+disclose = ["features", "logits", "digit"]
+outside_workers = true
+[[allow]]
+head = ["tee", "zk"]
+[[allow]]
+head = ["tee"]
+[[inputs]]
+name = "features"
+type = { dtype = "i8", shape = [1, 48], scale = -4 }
+[[steps]]
+name = "head"
+model = "head.onnx"
+digest = "24f7db9c9e9445159af088e15055fcad353611843923bf3043e64d7f39b61adb"
+manifest = "head.manifest.json"
+inputs = ["features"]
+outputs = [{ name = "logits", type = { dtype = "i32", shape = [1, 10], scale = -13 } }]
+methods = ["zk"]
+[[steps]]
+name = "digit"
+glue = "argmax"
+inputs = ["logits"]
+outputs = [{ name = "digit", type = { dtype = "i32", shape = [1], scale = 0 } }]
+methods = ["recompute"]
+"#;
+
+static SHARED: LazyLock<Mutex<tempfile::TempDir>> =
+    LazyLock::new(|| Mutex::new(tempfile::tempdir().unwrap()));
+
+/// There is no TorchScript model in this operation.
+struct NoEngine;
+
+impl TeeEngine for NoEngine {
+    fn run(&self, model: &Model, _: &[Tensor]) -> Result<Vec<Tensor>, EngineError> {
+        Err(EngineError::NotLoaded { digest: model.digest })
+    }
+}
+
+struct Service {
+    app: Arc<App>,
+    router: Router,
+    store: Store,
+    stop: watch::Sender<bool>,
+    workers: Option<Workers>,
+    folder: tempfile::TempDir,
+}
+
+impl Service {
+    /// With `workers` proofs at a time, none of which is begun before this returns.
+    async fn start(workers: usize, jobs: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/digits");
+        for file in ["head.onnx", "head.manifest.json"] {
+            fs::copy(models.join(file), folder.path().join(file)).unwrap();
+        }
+        fs::write(folder.path().join("operation.toml"), OPERATION).unwrap();
+        let text = format!(
+            "operations = ['operation.toml']\nstate = 'state'\n[jobs]\nheartbeat_ms = 1000\n{jobs}"
+        );
+        fs::write(folder.path().join("assay.toml"), text).unwrap();
+        let file = folder.path().join("assay.toml");
+        let config =
+            Config::read(Some(&file), |_| None, Overrides::default(), || unreachable!()).unwrap();
+        // Keys are made once, and what a proof takes is measured once, for all tests.
+        let shared = SHARED.lock().await;
+        fs::create_dir_all(&config.state).unwrap();
+        fs::create_dir_all(shared.path().join("keys")).unwrap();
+        std::os::unix::fs::symlink(shared.path().join("keys"), config.state.join("keys")).unwrap();
+        let keys = KeyStore::new(config.state.join("keys"));
+        let latencies = Arc::new(Latencies::read(shared.path().join("latency.json")));
+        let (engine, asking) = Engine::new(8);
+        let (ready, measured) = std::sync::mpsc::channel();
+        let state = config.state.clone();
+        let (operations, measuring) = (config.operations.clone(), Arc::clone(&latencies));
+        thread::spawn(move || {
+            let attester = Software::open(&state.join("attester"), None).unwrap();
+            let mut tee = Tee::new(&NoEngine, &attester);
+            let mut catalogue =
+                Catalogue::prepare(&operations, &keys, &mut Progress::Silent).unwrap();
+            catalogue.measure(&mut tee, &measuring);
+            ready.send(catalogue).unwrap();
+            asking.answer(&mut tee);
+        });
+        let catalogue = measured.recv().unwrap();
+        drop(shared);
+        let key = SealKey::open(&config.state.join("witness.key"), true).unwrap();
+        let store = Store::open(&config.store(), config.rules()).await.unwrap();
+        store.agree(&key.fingerprint()).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let proving = Arc::new(Proving::new(store.clone(), key, workers, stopped.clone()));
+        catalogue.operations().for_each(|operation| proving.learn(&operation.runner));
+        let workers = (workers > 0)
+            .then(|| Workers::start(&proving, &[Place::Here, Place::Anywhere], workers));
+        let app = App::new(config, catalogue, latencies, engine, store.clone(), proving, stopped);
+        let app = Arc::new(app);
+        let router = router(Arc::clone(&app));
+        Self { app, router, store, stop, workers, folder }
+    }
+
+    async fn send(&self, request: Request<Body>) -> (StatusCode, Vec<u8>) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        (status, to_bytes(response.into_body(), 1 << 24).await.unwrap().to_vec())
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let request = Request::get(path).header("accept", "application/json");
+        let (status, body) = self.send(request.body(Body::empty()).unwrap()).await;
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = Request::post(path).header("content-type", "application/json");
+        let (status, body) = self.send(request.body(Body::from(body.to_string())).unwrap()).await;
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    async fn decide(&self, more: &Value) -> (StatusCode, Value) {
+        let features: Vec<u8> = (0..48).collect();
+        let mut body = json!({"inputs": {"features": [features]}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.post("/v1/operations/decide", &body).await
+    }
+
+    async fn wait_for(&self, job: &str, stage: &str) -> Value {
+        for _ in 0..2400 {
+            let (_, view) = self.get(&format!("/v1/jobs/{job}")).await;
+            if view["stage"] == stage {
+                return view;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{job} is not {stage}: {}", self.get(&format!("/v1/jobs/{job}")).await.1);
+    }
+
+    async fn receipt(&self, answer: &Value) -> Receipt {
+        let url = answer["receipt_url"].as_str().unwrap();
+        let (status, bytes) = self.send(Request::get(url).body(Body::empty()).unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+        Receipt::from_bytes(&bytes).unwrap()
+    }
+}
+
+fn job(answer: &Value) -> &str {
+    answer["jobs"][0]["id"].as_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_made_checked_and_attached() {
+    let service = Service::start(1, "").await;
+    let (status, answer) = service.decide(&json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(service.receipt(&answer).await.evidence().len(), 0);
+    let upgrading = tokio::spawn(assay_prover::serve::upgrade(Arc::clone(&service.app)));
+    let done = service.wait_for(job(&answer), "done").await;
+    assert_eq!((&done["attempts"], &done["reason"]), (&json!(1), &Value::Null));
+    let receipt = service.receipt(&answer).await;
+    assert_eq!(receipt.evidence().len(), 1);
+    assert_eq!(receipt.digest().to_string(), answer["operation"].as_str().unwrap());
+    assert!(
+        !service.store.keeps_witness(job(&answer)).await.unwrap(),
+        "witness data was not deleted"
+    );
+    let (status, problem) = service.delete(job(&answer)).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("too-late")));
+    service.stop.send(true).unwrap();
+    service.workers.unwrap().ended().await;
+    upgrading.await.unwrap();
+    drop(service.folder);
+}
+
+impl Service {
+    async fn delete(&self, job: &str) -> (StatusCode, Value) {
+        let request = Request::delete(format!("/v1/jobs/{job}")).body(Body::empty()).unwrap();
+        let (status, body) = self.send(request).await;
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_is_not_believed() {
+    let service = Service::start(0, "max_attempts = 2").await;
+    let (_, answer) = service.decide(&json!({})).await;
+    let upgrading = tokio::spawn(assay_prover::serve::upgrade(Arc::clone(&service.app)));
+    let claim = service.store.claim(job(&answer)).await.unwrap().unwrap();
+    assert!(service.store.claim(job(&answer)).await.unwrap().is_none(), "claimed twice");
+    assert!(service.store.finish(&claim, &[7; 192], 1).await.unwrap());
+    assert!(!service.store.finish(&claim, &[8; 192], 1).await.unwrap(), "written twice");
+    let back = service.wait_for(job(&answer), "queued").await;
+    assert_eq!(back["reason"]["code"], "own-receipt", "{back}");
+    assert_eq!(service.receipt(&answer).await.evidence().len(), 0);
+    // The second attempt is the last.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let claim = service.store.claim(job(&answer)).await.unwrap().unwrap();
+    assert_eq!(claim.attempts, 2);
+    assert!(service.store.finish(&claim, b"short", 1).await.unwrap());
+    let parked = service.wait_for(job(&answer), "parked").await;
+    assert_eq!(parked["reason"]["code"], "proof-length", "{parked}");
+    service.stop.send(true).unwrap();
+    upgrading.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_kills_its_workers_is_parked_and_one_can_be_cancelled() {
+    let service = Service::start(0, "max_attempts = 2\nmissed_heartbeats = 1").await;
+    let (_, answer) = service.decide(&json!({"priority": 3})).await;
+    let id = job(&answer);
+    for attempt in 1..=2 {
+        let claim = service.store.claim(id).await.unwrap().unwrap();
+        assert_eq!(claim.attempts, attempt);
+        // The worker is gone, and its lease lapses.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        assert_eq!(service.store.due().await.unwrap().len(), usize::from(attempt == 1));
+    }
+    let (_, view) = service.get(&format!("/v1/jobs/{id}")).await;
+    assert_eq!(
+        (&view["stage"], &view["reason"]["code"]),
+        (&json!("parked"), &json!("worker-lost"))
+    );
+
+    let (_, answer) = service.decide(&json!({})).await;
+    let claim = service.store.claim(job(&answer)).await.unwrap().unwrap();
+    let (status, view) = service.delete(job(&answer)).await;
+    assert_eq!((status, &view["stage"]), (StatusCode::OK, &json!("cancelled")));
+    assert!(!service.store.renew(&claim).await.unwrap(), "a cancelled claim was renewed");
+    assert!(!service.store.finish(&claim, &[7; 192], 1).await.unwrap(), "and its proof written");
+    assert!(!service.store.keeps_witness(job(&answer)).await.unwrap());
+
+    // A claim that is handed back costs no attempt.
+    let (_, answer) = service.decide(&json!({})).await;
+    for _ in 0..3 {
+        let claim = service.store.claim(job(&answer)).await.unwrap().unwrap();
+        assert_eq!(claim.attempts, 1);
+        service.store.hand_back(&claim).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn methods_are_chosen_within_what_the_operation_allows() {
+    let service = Service::start(0, "").await;
+    let (_, listing) = service.get("/v1/operations").await;
+    let choices = &listing["operations"][0]["choices"];
+    let proof_ms = choices[0]["proofs"]["ms"].as_f64().unwrap();
+    let answer_ms = choices[0]["answer"]["ms"].as_f64().unwrap();
+    assert!(proof_ms > 10.0 && answer_ms < proof_ms, "{choices}");
+    assert_eq!(choices[2]["proofs"]["ms"], json!(0.0));
+    for (wanted, head, by, jobs) in [
+        (json!({}), json!(["zk"]), "default", 1),
+        (json!({"methods": {"head": ["tee"]}}), json!(["tee"]), "request", 0),
+        (json!({"methods": {"head": ["zk", "tee"]}}), json!(["tee", "zk"]), "request", 1),
+        (json!({"deadline_ms": 3_600_000}), json!(["zk"]), "deadline", 1),
+        // No proof is that fast, beside those that wait already.
+        (json!({"deadline_ms": (answer_ms + proof_ms) as u64}), json!(["tee"]), "deadline", 0),
+        (json!({"budget_cpu_ms": 3_600_000}), json!(["zk"]), "budget", 1),
+    ] {
+        let (status, answer) = service.decide(&wanted).await;
+        assert_eq!(status, StatusCode::OK, "{wanted}: {answer}");
+        assert_eq!(
+            (&answer["methods"]["head"], &answer["chosen_by"]),
+            (&head, &json!(by)),
+            "{wanted}"
+        );
+        assert_eq!(answer["jobs"].as_array().unwrap().len(), jobs, "{wanted}");
+        let receipt = service.receipt(&answer).await;
+        let methods = serde_json::to_value(&receipt.operation().steps[0].methods).unwrap();
+        assert_eq!(methods, head, "the receipt says what was chosen");
+        assert_eq!(receipt.evidence().len(), usize::from(head != json!(["zk"])));
+    }
+    for (wanted, code) in [
+        (json!({"methods": {"head": []}}), "methods-not-allowed"),
+        (json!({"methods": {"digit": ["tee"]}}), "methods-not-allowed"),
+        (json!({"methods": {"tail": ["tee"]}}), "methods-not-allowed"),
+        (json!({"methods": {"head": ["tee"]}, "deadline_ms": 5}), "methods-and-limits"),
+        (json!({"deadline_ms": 0}), "nothing-fits"),
+        (json!({"nonce": "00"}), "nonce"),
+        (json!({"nonce": "zz"}), "nonce"),
+        (json!({"priority": 10}), "priority"),
+        (json!({"inputs": {"features": [1, 2]}}), "input"),
+        (json!({"inputs": {"features": [[1.5]]}}), "input"),
+        (json!({"inputs": {"features": {"base64": "%"}}}), "input"),
+        (json!({"inputs": {}}), "input"),
+        (json!({"inputs": {"picture": [1]}}), "usage"),
+        (json!({"unknown": 1}), "request-body"),
+    ] {
+        let (status, problem) = service.decide(&wanted).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!(code)),
+            "{wanted}: {problem}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_proofs_and_nothing_else() {
+    let service = Service::start(0, "max_queued = 1").await;
+    assert_eq!(service.decide(&json!({})).await.0, StatusCode::OK);
+    let (status, problem) = service.decide(&json!({})).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("queue-full")));
+    let (status, _) = service.decide(&json!({"methods": {"head": ["tee"]}})).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_says_what_it_is() {
+    let service = Service::start(0, "").await;
+    assert_eq!(service.get("/healthz").await.0, StatusCode::OK);
+    assert_eq!(service.get("/readyz").await.0, StatusCode::OK);
+    let nonce = "ab".repeat(32);
+    let (_, attestation) = service.get(&format!("/v1/attestation?nonce={nonce}")).await;
+    assert!(attestation["document"].as_str().unwrap().len() > 1000);
+    let (_, suggestion) = service.get(&format!("/v1/policy?nonce={nonce}")).await;
+    let policy = &suggestion["policies"]["decide"];
+    assert_eq!((&policy["unreviewed"], &policy["nonce"]), (&json!(true), &json!(nonce)));
+    for (path, status, code) in [
+        ("/v1/attestation", StatusCode::BAD_REQUEST, "request-query"),
+        ("/v1/attestation?nonce=00", StatusCode::UNPROCESSABLE_ENTITY, "nonce"),
+        ("/v1/receipts/00", StatusCode::NOT_FOUND, "not-found"),
+        ("/v1/jobs/00", StatusCode::NOT_FOUND, "not-found"),
+        ("/v1/jobs/00/events", StatusCode::NOT_FOUND, "not-found"),
+        ("/v2", StatusCode::NOT_FOUND, "not-found"),
+        ("/v1/operations/decide", StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
+    ] {
+        let (found, problem) = service.get(path).await;
+        assert_eq!((found, &problem["code"]), (status, &json!(code)), "{path}");
+        assert_eq!(problem["status"], json!(status.as_u16()));
+    }
+    let (_, description) = service.get("/openapi.json").await;
+    assert!(description["paths"]["/v1/operations/{name}"]["post"].is_object());
+    // Operations are read again, or stay as they are.
+    let file = service.folder.path().join("operation.toml");
+    fs::write(&file, OPERATION.replace("\"decide\"", "\"decide-2\"")).unwrap();
+    assert_eq!(service.app.reload().await.unwrap(), 1);
+    assert_eq!(service.decide(&json!({})).await.0, StatusCode::NOT_FOUND);
+    fs::write(&file, "name = 1").unwrap();
+    assert_eq!(service.app.reload().await.unwrap_err().code(), "definition");
+    let (_, listing) = service.get("/v1/operations").await;
+    assert_eq!(listing["operations"][0]["name"], "decide-2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_has_one_witness_key() {
+    let service = Service::start(0, "").await;
+    let other = SealKey::open(&service.folder.path().join("other.key"), true).unwrap();
+    assert_eq!(service.store.agree(&other.fingerprint()).await.unwrap_err().code(), "store");
+}
