@@ -55,6 +55,7 @@ pub mod conformance;
 mod der;
 mod der_time;
 mod document;
+mod ecdsa;
 mod error;
 mod extensions;
 mod json;
@@ -69,6 +70,7 @@ pub mod report;
 mod roots;
 mod sample;
 mod verify;
+mod wnaf;
 
 pub use cbor::CborKind;
 pub use certificate::{AlgorithmPlace, Certificate, Position};
