@@ -58,6 +58,7 @@ mod document;
 mod ecdsa;
 mod error;
 mod extensions;
+mod field;
 mod json;
 mod measurements;
 mod name;
