@@ -55,8 +55,10 @@ pub mod conformance;
 mod der;
 mod der_time;
 mod document;
+mod ecdsa;
 mod error;
 mod extensions;
+mod field;
 mod json;
 mod measurements;
 mod name;
@@ -69,6 +71,7 @@ pub mod report;
 mod roots;
 mod sample;
 mod verify;
+mod wnaf;
 
 pub use cbor::CborKind;
 pub use certificate::{AlgorithmPlace, Certificate, Position};

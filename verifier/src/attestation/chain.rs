@@ -1,11 +1,12 @@
 //! From the pinned root to the key that signed the document (S26 to S38).
 
-use p384::ecdsa::{Signature, VerifyingKey, signature::hazmat::PrehashVerifier};
+use p384::ecdsa::{Signature, VerifyingKey};
 use sha2::{Digest, Sha384};
 
 use super::{
     certificate::Certificate,
     document::Document,
+    ecdsa::Es384,
     error::Error,
     extensions::{BasicConstraints, KeyUsage},
     name,
@@ -188,23 +189,27 @@ fn named<'a>(module_id: &str, instance: &str, chain: &[Certificate<'a>]) -> Resu
 
 /// S33, S35, S7, S8: each certificate by the key above it, the document by the leaf's key.
 fn signed(document: &Document<'_>, chain: &[Certificate<'_>]) -> Result<(), Error> {
+    let es384 = Es384::new();
     let mut above: Option<VerifyingKey> = None;
     for certificate in chain {
         let position = certificate.position;
         if let Some(issuer) = above {
             let signature = Signature::from_slice(&certificate.signature)
                 .map_err(|_| Error::CertificateSignatureForm { certificate: position })?;
-            let digest = Sha384::digest(certificate.signed);
-            issuer
-                .verify_prehash(&digest, &signature)
-                .map_err(|_| Error::CertificateSignatureInvalid { certificate: position })?;
+            let digest = Sha384::digest(certificate.signed).into();
+            if !es384.holds(&issuer, &digest, &signature) {
+                return Err(Error::CertificateSignatureInvalid { certificate: position });
+            }
         }
         above = Some(key(certificate)?);
     }
     let leaf = above.ok_or(Error::CabundleEmpty)?;
     let signature =
         Signature::from_slice(document.signature).map_err(|_| Error::SignatureScalar)?;
-    leaf.verify_prehash(&document.signed_digest(), &signature).map_err(|_| Error::SignatureInvalid)
+    match es384.holds(&leaf, &document.signed_digest(), &signature) {
+        true => Ok(()),
+        false => Err(Error::SignatureInvalid),
+    }
 }
 
 /// On the curve, with coordinates below the field's prime; the form was checked.
