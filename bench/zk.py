@@ -2,8 +2,8 @@
 
 usage: zk.py [--models NAME,…] [--no-peer] [--runs N] [--markdown FILE]
 
-For each model one JSON line, ratios first, on standard output; the table goes between the markers of
-BENCHMARKS.md with machine, date and load. A model that does not compile, or a peer that does not finish
+For each model one JSON line, ratios first, on standard output, kept in ASSAY_CACHE. The table of all that were
+measured here goes between the markers of BENCHMARKS.md, so that one model can be measured again. A model that does not compile, or a peer that does not finish
 within its limits (600 s, 20 GB of address space), is a line that says so.
 """
 
@@ -31,6 +31,10 @@ INFERENCE = os.environ.get("ASSAY_INFERENCE") or str(ROOT / "target/release/time
 PEER_SECONDS, PEER_BYTES = 600, 20 << 30
 # ezkl hashes its inputs with Poseidon, as our commitments do; where that takes minutes, public ones do.
 HASHED = {"mlp-64-32-10", "mlp-784-128-10"}
+# The same model with other options of `assay compile`, without the peers: what fits 2^17 rows, and what it loses.
+VARIANTS = {
+    "mlp-784-2000-60-4000-10-w6": ("mlp-784-2000-60-4000-10", ["--weight-bits", "6", "--fidelity", "top1=0.9"]),
+}
 BEGIN, END = "<!-- bench-zk: begin -->", "<!-- bench-zk: end -->"
 
 
@@ -52,10 +56,10 @@ def run(words, seconds=3600, limit=None):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def ours(name, model, data, runs):
+def ours(name, model, data, options, runs):
     """Compiles, sets up, and proves several times; each in a process of its own."""
     folder = CACHE / "folders" / name
-    compiled = subprocess.run([ASSAY, "compile", model, "-o", folder], capture_output=True, text=True)
+    compiled = subprocess.run([ASSAY, "compile", model, "-o", folder, *options], capture_output=True, text=True)
     if compiled.returncode != 0:
         said = compiled.stderr.strip().splitlines() or ["it said nothing"]
         raise Failed(said[0][:300])
@@ -117,11 +121,12 @@ def ratio(above, below):
 
 
 def measure(name, args):
-    model, data, shape = models.write(name, CACHE / "models")
-    mine = attempt(ours, name, model, data, args.runs)
-    plain = attempt(run, [INFERENCE, name])
+    base, options = VARIANTS.get(name, (name, []))
+    model, data, shape = models.write(base, CACHE / "models")
+    mine = attempt(ours, name, model, data, options, args.runs)
+    plain = attempt(run, [INFERENCE, base])
     visibilities = ["public", *(["hashed"] if name in HASHED else [])]
-    peers = {} if args.no_peer else {kind: attempt(theirs, name, model, data, kind) for kind in visibilities}
+    peers = {} if args.no_peer or options else {kind: attempt(theirs, name, model, data, kind) for kind in visibilities}
     proves = {kind: peer["witness_s"] + peer["prove_s"] for kind, peer in peers.items() if "prove_s" in peer}
     mine_s, plain_s = mine.get("prove_s"), plain.get("inference_s")
     return {
@@ -130,6 +135,7 @@ def measure(name, args):
         "memory_below_ezkl": ratio(peers.get("public", {}).get("peak_rss_mb"), mine.get("peak_rss_mb")),
         "overhead_over_libtorch": ratio(mine_s, plain_s),
         "model": name,
+        "date": f"{datetime.date.today()}",
         "load_average": os.getloadavg()[0],
         "ours": mine,
         "libtorch": plain,
@@ -147,8 +153,9 @@ def machine():
 def table(lines):
     """The section of BENCHMARKS.md."""
     show = lambda value, unit="": "–" if value is None else f"{value}{unit}"
+    dates = sorted({line["date"] for line in lines})
     out = [
-        f"Measured {datetime.date.today()} with `make bench-zk` on {machine()}; load average at the time of each model "
+        f"Measured {dates[0]}{f' to {dates[-1]}' if len(dates) > 1 else ''} with `make bench-zk` on {machine()}; load average at the time of each model "
         f"{min(line['load_average'] for line in lines):.1f} to {max(line['load_average'] for line in lines):.1f}.",
         "Random weights and inputs from fixed seeds (`bench/models.py`). Ours: witness, key load and proof, with commitments to "
         "input and output, the median of several runs; ezkl 23.0.5: witness and proof, one run, weights fixed, SRS made before.",
@@ -210,15 +217,18 @@ def write_section(path, text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", default=",".join(models.MODELS))
+    parser.add_argument("--models", default=",".join([*models.MODELS, *VARIANTS]))
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--markdown", type=pathlib.Path, default=ROOT / "BENCHMARKS.md")
     args = parser.parse_args()
-    lines = []
+    kept = CACHE / "measured"
+    kept.mkdir(parents=True, exist_ok=True)
     for name in args.models.split(","):
-        lines.append(measure(name, args))
-        print(json.dumps(lines[-1]), flush=True)
+        line = json.dumps(measure(name, args))
+        print(line, flush=True)
+        (kept / f"{name}.json").write_text(line)
+    lines = [json.loads(path.read_text()) for path in (kept / f"{name}.json" for name in [*models.MODELS, *VARIANTS]) if path.exists()]
     write_section(args.markdown, table(lines))
 
 
