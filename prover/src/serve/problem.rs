@@ -120,7 +120,6 @@ impl From<Error> for Problem {
             | Error::InputUnknown { .. }
             | Error::Methods { .. }
             | Error::Output { .. }
-            | Error::Usage { .. }
             | Error::Zkml(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Store { .. } | Error::Libtorch(_) | Error::Attester(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -140,6 +139,7 @@ impl From<Error> for Problem {
             | Error::Panicked { .. }
             | Error::Unreadable { .. }
             | Error::Unwritable { .. }
+            | Error::Usage { .. }
             | Error::Verifier(_)
             | Error::Witness { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -221,7 +221,6 @@ mod tests {
             Error::InputUnknown { found: why.clone(), known: why.clone() },
             Error::Methods { why: why.clone() },
             Error::Output { step: name, why: why.clone() },
-            Error::Usage { why: why.clone() },
             assay_zkml::Error::InputRange { input: why, index: 0, low: 0, high: 0, found: 0 }
                 .into(),
         ]
