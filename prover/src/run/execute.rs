@@ -54,7 +54,7 @@ impl Prepared {
             let compiled = compile(bytes, manifest.as_deref().unwrap_or_default())
                 .map_err(|error| definition.refuse_step(&step.name, error.to_string()))?;
             types_fit(definition, step, compiled.program())
-                .or_else(|why| Err(definition.refuse_step(&step.name, why)))?;
+                .map_err(|why| definition.refuse_step(&step.name, why))?;
             progress.end(started);
             let proved =
                 choices.iter().any(|choice| choice.proved().any(|name| *name == step.name));
