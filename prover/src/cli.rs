@@ -6,6 +6,7 @@ mod compile;
 mod eval;
 mod export;
 mod hints;
+mod jobs;
 mod memory;
 mod policy;
 mod print;
@@ -91,6 +92,7 @@ fn without_engine(command: &Command) -> Result<Outcome, Error> {
             export::snarkjs(receipt, output)
         }
         Command::Inspect { file } => receipt::inspect(file),
+        Command::Jobs(args) => jobs::run(args),
         Command::Policy(PolicyCommand::From { receipt, output }) => {
             policy::from(receipt, output.as_deref())
         }

@@ -20,6 +20,8 @@ use crate::error::Error;
 /// An operation file that was read whole: every model it names is in memory, its digest checked.
 #[derive(Clone, Debug)]
 pub struct Definition {
+    /// The file.
+    file: PathBuf,
     /// The operation's name.
     pub name: Name,
     /// The values that callers bring.
@@ -46,6 +48,8 @@ pub struct Input {
 /// A step.
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// Its line in the file, from 1.
+    line: usize,
     /// Its name.
     pub name: Name,
     /// What it computes.
@@ -105,6 +109,20 @@ impl Definition {
         let outputs = self.steps.iter().flat_map(|step| &step.outputs);
         inputs.chain(outputs.map(|(name, _)| name)).cloned().collect()
     }
+
+    /// The type of a value.
+    pub fn type_of(&self, value: &Name) -> Option<&Type> {
+        let inputs = self.inputs.iter().map(|input| (&input.name, &input.kind));
+        let outputs = self.steps.iter().flat_map(|step| &step.outputs);
+        let mut values = inputs.chain(outputs.map(|(name, kind)| (name, kind)));
+        values.find(|(name, _)| *name == value).map(|(_, kind)| kind)
+    }
+
+    /// What is wrong with a step, where only its model could tell.
+    pub fn refuse_step(&self, step: &Name, why: String) -> Error {
+        let line = self.steps.iter().find(|known| known.name == *step).map_or(1, |step| step.line);
+        Error::Definition { file: self.file.clone(), line, why: format!("step {step}: {why}") }
+    }
 }
 
 #[derive(Deserialize)]
@@ -123,7 +141,7 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InputTable {
-    name: Name,
+    name: Spanned<Name>,
     #[serde(rename = "type")]
     kind: Type,
 }
@@ -157,13 +175,26 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn definition(&self, file: File) -> Result<Definition, Error> {
-        let mut known: BTreeMap<Name, Type> =
-            file.inputs.iter().map(|i| (i.name.clone(), i.kind.clone())).collect();
-        let mut steps = Vec::new();
+        let mut known: BTreeMap<Name, Type> = BTreeMap::new();
+        for input in &file.inputs {
+            if known.insert(input.name.get_ref().clone(), input.kind.clone()).is_some() {
+                return self
+                    .refuse(&input.name, format!("{} is given already", input.name.get_ref()));
+            }
+        }
+        let mut steps: Vec<Step> = Vec::new();
         for table in file.steps {
+            if steps.iter().any(|step| step.name == *table.name.get_ref()) {
+                let why = format!("another step is named {}, too", table.name.get_ref());
+                return self.refuse(&table.name, why);
+            }
             let step = self.step(table, &known)?;
             known.extend(step.outputs.iter().cloned());
             steps.push(step);
+        }
+        if steps.is_empty() {
+            let why = "steps: there is none".to_owned();
+            return Err(Error::Definition { file: self.path.to_owned(), line: 1, why });
         }
         let allow = self.allowed(file.allow, &steps)?;
         for name in &file.disclose {
@@ -172,11 +203,12 @@ impl Reader<'_> {
             }
         }
         Ok(Definition {
+            file: self.path.to_owned(),
             name: file.name,
             inputs: file
                 .inputs
                 .into_iter()
-                .map(|table| Input { name: table.name, kind: table.kind })
+                .map(|table| Input { name: table.name.into_inner(), kind: table.kind })
                 .collect(),
             steps,
             disclose: file.disclose.into_iter().map(Spanned::into_inner).collect(),
@@ -212,8 +244,11 @@ impl Reader<'_> {
                 return self.refuse(name, why);
             }
         }
-        for output in &table.outputs {
-            if known.contains_key(output.name.get_ref()) {
+        for (index, output) in table.outputs.iter().enumerate() {
+            let name = output.name.get_ref();
+            let earlier =
+                table.outputs.iter().take(index).any(|other| other.name.get_ref() == name);
+            if earlier || known.contains_key(name) {
                 let why = format!("{} is given already", output.name.get_ref());
                 return self.refuse(&output.name, why);
             }
@@ -229,6 +264,7 @@ impl Reader<'_> {
         self.check_methods(&function, &table.methods)?;
         let outputs = table.outputs.into_iter();
         Ok(Step {
+            line: line_of(self.text, table.name.span().start),
             name: table.name.into_inner(),
             function,
             inputs: table.inputs.into_iter().map(Spanned::into_inner).collect(),

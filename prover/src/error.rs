@@ -87,6 +87,14 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// An input that the operation does not take.
+    #[error("the operation takes {known}, not {found:?}")]
+    InputUnknown {
+        /// Its name, as it came.
+        found: String,
+        /// The names of the operation's inputs.
+        known: String,
+    },
     /// A key on disk cannot be used.
     #[error("{}: {why}", path.display())]
     Key {
@@ -104,10 +112,26 @@ pub enum Error {
         /// What was asked for, and what is allowed.
         why: String,
     },
+    /// A model does not give, or take, what its step declares.
+    #[error("step {step}: {why}")]
+    Model {
+        /// The step.
+        step: Name,
+        /// What was expected and found.
+        why: String,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {why}")]
     NoRandomness {
         /// What it said.
+        why: String,
+    },
+    /// What a model gave for these inputs is no value of the declared type.
+    #[error("step {step} gives no value for these inputs: {why}")]
+    Output {
+        /// The step.
+        step: Name,
+        /// What is wrong.
         why: String,
     },
     /// A receipt that was made here did not convince its maker.
@@ -180,10 +204,13 @@ impl Error {
             Self::FolderIncomplete { .. } => "folder-incomplete",
             Self::FolderIndex { .. } => "folder-index",
             Self::Input { .. } => "input",
+            Self::InputUnknown { .. } => "input-unknown",
             Self::Key { .. } => "key",
             Self::Libtorch(error) => error.code(),
             Self::Methods { .. } => "methods-not-allowed",
+            Self::Model { .. } => "model",
             Self::NoRandomness { .. } => "no-randomness",
+            Self::Output { .. } => "output",
             Self::OwnReceipt { .. } => "own-receipt",
             Self::Panicked { .. } => "panicked",
             Self::Store { .. } => "store",

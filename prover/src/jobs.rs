@@ -5,23 +5,26 @@
 //! ```text
 //! queued ──claim──► running ──proof──► proved ──checked and attached──► done
 //!    ▲                 │                  │
-//!    └── back-off, crash, hand-back ──────┘       parked: attempts used up    cancelled: on request
+//!    ├── back-off, crash, hand-back ──────┤       cancelled: on request
+//!    └── on request ── parked ◄───────────┘       parked: attempts used up
 //! ```
 //!
 //! A claim counts an attempt before the work starts, so that a job that kills its worker is parked in
-//! the end. A claim is a lease: its worker renews it while it proves, and once it has lapsed another
-//! worker may claim. A result is written once, by whoever holds the lease; it is believed only after
+//! the end, until somebody has it tried again. A claim is a lease: its worker renews it while it proves,
+//! and once it has lapsed another worker may claim. A result is written once, by whoever holds the lease; it is believed only after
 //! the server has checked the proof against the receipt's own commitments.
 
+mod job;
 mod queue;
 mod schema;
 mod seal;
 mod store;
 mod worker;
 
+pub use job::{Attached, Backlog, Claim, Job, NewJob, Place, State};
 pub use queue::Queue;
 pub use seal::SealKey;
-pub use store::{Attached, Backlog, Claim, Job, NewJob, Place, State, Store};
+pub use store::Store;
 pub use worker::{Proving, Workers};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -37,6 +40,8 @@ pub struct Rules {
     pub max_attempts: u32,
     /// Most jobs that wait or run; beyond, operations that need a proof are refused.
     pub max_queued: u32,
+    /// How long a proof at hand may take once its worker is to stop; then it goes back.
+    pub hand_back: Duration,
 }
 
 impl Rules {

@@ -13,7 +13,9 @@ mod engine;
 mod input;
 mod jobs;
 mod latency;
+mod listing;
 mod log;
+mod methods;
 mod metrics;
 mod operations;
 mod problem;
@@ -44,27 +46,31 @@ use crate::{
 /// Serves until the process is told to end. Errors: a configuration, operation, key, store or address
 /// that cannot be used.
 pub fn run(config: Config, engine: &dyn TeeEngine) -> Result<(), Error> {
-    tracing::info!("configuration:\n{config}");
+    tracing::info!(configuration = config.line(), "begun");
     let attester = attester::open(&config.state.join("attester"), Some(config.digest()?))?;
     tracing::info!(attester = attester.describe(), "attesting");
     let mut tee = Tee::new(engine, attester.as_ref());
     let keys = KeyStore::new(config.state.join("keys"));
     let latencies = Arc::new(Latencies::read(config.state.join("latency.json")));
     let mut catalogue = Catalogue::prepare(&config.operations, &keys, &mut Progress::Log)?;
-    catalogue.measure(&mut tee, &latencies);
+    catalogue.measure(&mut tee, &latencies)?;
     let (engine, asking) = Engine::new(config.limits.requests_waiting);
     let http = thread::Builder::new()
         .name("http".to_owned())
-        .spawn(move || on_runtime(config, catalogue, latencies, engine))
+        .spawn(move || {
+            let asking = engine.clone();
+            let served = on_runtime(config, catalogue, latencies, engine);
+            asking.end();
+            served
+        })
         .map_err(|error| Error::Usage { why: format!("no thread for HTTP: {error}") })?;
-    // Ends once nobody can ask any more.
     asking.answer(&mut tee);
     http.join().map_err(|_| Error::Panicked { why: "the HTTP thread".to_owned() })?
 }
 
 /// Proves jobs until the process is told to end. Needs no engine.
 pub fn work(config: &Config) -> Result<(), Error> {
-    tracing::info!("configuration:\n{config}");
+    tracing::info!(configuration = config.line(), "begun");
     let keys = KeyStore::existing(config.state.join("keys"));
     let catalogue = Catalogue::prepare(&config.operations, &keys, &mut Progress::Log)?;
     let runtime = runtime()?;
@@ -148,7 +154,7 @@ async fn serve(
     Ok(())
 }
 
-fn runtime() -> Result<Runtime, Error> {
+pub(crate) fn runtime() -> Result<Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -14,7 +14,7 @@ use assay_prover::{
     attester::Software,
     definition::Model,
     engine::{EngineError, TeeEngine, Tensor},
-    jobs::{Place, Proving, SealKey, Store, Workers},
+    jobs::{Place, Proving, SealKey, State, Store, Workers},
     keys::KeyStore,
     run::{Progress, Tee},
     serve::{App, Catalogue, Config, Engine, Latencies, Overrides, router},
@@ -109,7 +109,7 @@ impl Service {
             let mut tee = Tee::new(&NoEngine, &attester);
             let mut catalogue =
                 Catalogue::prepare(&operations, &keys, &mut Progress::Silent).unwrap();
-            catalogue.measure(&mut tee, &measuring);
+            catalogue.measure(&mut tee, &measuring).unwrap();
             ready.send(catalogue).unwrap();
             asking.answer(&mut tee);
         });
@@ -249,6 +249,16 @@ async fn a_job_that_kills_its_workers_is_parked_and_one_can_be_cancelled() {
         (&view["stage"], &view["reason"]["code"]),
         (&json!("parked"), &json!("worker-lost"))
     );
+    // On request it is tried again, as often as a new one, and waits for nothing.
+    let parked = service.store.jobs(Some(State::Parked)).await.unwrap();
+    assert_eq!(parked.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), [id]);
+    let (status, view) = service.post(&format!("/v1/jobs/{id}/retry"), &json!(null)).await;
+    assert_eq!((status, &view["stage"]), (StatusCode::OK, &json!("queued")));
+    let (status, problem) = service.post(&format!("/v1/jobs/{id}/retry"), &json!(null)).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("not-parked")));
+    assert_eq!(service.store.due().await.unwrap().len(), 1);
+    assert_eq!(service.store.claim(id).await.unwrap().unwrap().attempts, 1);
+    assert!(service.store.cancel(id).await.unwrap());
 
     let (_, answer) = service.decide(&json!({})).await;
     let claim = service.store.claim(job(&answer)).await.unwrap().unwrap();
@@ -311,7 +321,24 @@ async fn methods_are_chosen_within_what_the_operation_allows() {
         (json!({"inputs": {"features": [[1.5]]}}), "input"),
         (json!({"inputs": {"features": {"base64": "%"}}}), "input"),
         (json!({"inputs": {}}), "input"),
-        (json!({"inputs": {"picture": [1]}}), "usage"),
+        (json!({"inputs": {"picture": [1]}}), "input-unknown"),
+        (json!({"inputs": {"features": [vec![-1; 48]]}}), "zkml-input-range"),
+        (json!({"inputs": {"features": {"base64": "AAAA"}}}), "input"),
+        (json!({"inputs": {"features": "AAAA"}}), "request-body"),
+        (json!({"inputs": {"features": {"base64": "AAAA", "more": 1}}}), "request-body"),
+        (json!({"inputs": [1]}), "request-body"),
+        (json!({"deadline_ms": -1}), "request-body"),
+        (json!({"deadline_ms": 1.5}), "request-body"),
+        (json!({"deadline_ms": 1e300}), "request-body"),
+        (json!({"budget_cpu_ms": 0, "deadline_ms": u64::MAX}), "nothing-fits"),
+        (json!({"priority": 256}), "request-body"),
+        (json!({"nonce": "ab".repeat(15)}), "nonce"),
+        (json!({"nonce": "ab".repeat(65)}), "nonce"),
+        (json!({"nonce": "a".repeat(33)}), "nonce"),
+        (json!({"attestation": "none"}), "request-body"),
+        (json!({"methods": {"head": ["zk", "zk"]}}), "request-body"),
+        (json!({"methods": {"head": ["magic"]}}), "request-body"),
+        (json!({"methods": {"../head": ["zk"]}}), "methods-not-allowed"),
         (json!({"unknown": 1}), "request-body"),
     ] {
         let (status, problem) = service.decide(&wanted).await;
@@ -342,7 +369,10 @@ async fn the_service_says_what_it_is() {
     let (_, attestation) = service.get(&format!("/v1/attestation?nonce={nonce}")).await;
     assert!(attestation["document"].as_str().unwrap().len() > 1000);
     let (_, suggestion) = service.get(&format!("/v1/policy?nonce={nonce}")).await;
-    let policy = &suggestion["policies"]["decide"];
+    let policies = suggestion["policies"]["decide"].as_array().unwrap();
+    assert_eq!(policies.len(), 3, "one for each choice");
+    assert_eq!(policies[2]["methods"]["head"], json!(["tee"]));
+    let policy = &policies[0]["policy"];
     assert_eq!((&policy["unreviewed"], &policy["nonce"]), (&json!(true), &json!(nonce)));
     for (path, status, code) in [
         ("/v1/attestation", StatusCode::BAD_REQUEST, "request-query"),
@@ -359,15 +389,120 @@ async fn the_service_says_what_it_is() {
     }
     let (_, description) = service.get("/openapi.json").await;
     assert!(description["paths"]["/v1/operations/{name}"]["post"].is_object());
-    // Operations are read again, or stay as they are.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_are_read_again_or_stay_as_they_are() {
+    let service = Service::start(0, "").await;
     let file = service.folder.path().join("operation.toml");
-    fs::write(&file, OPERATION.replace("\"decide\"", "\"decide-2\"")).unwrap();
+    let fewer = OPERATION.replace("\"decide\"", "\"decide-2\"");
+    let fewer = fewer.replace("[[allow]]\nhead = [\"tee\"]\n", "");
+    fs::write(&file, &fewer).unwrap();
     assert_eq!(service.app.reload().await.unwrap(), 1);
     assert_eq!(service.decide(&json!({})).await.0, StatusCode::NOT_FOUND);
-    fs::write(&file, "name = 1").unwrap();
-    assert_eq!(service.app.reload().await.unwrap_err().code(), "definition");
+    // What is suggested is what is offered now.
+    let (_, suggestion) = service.get("/v1/policy").await;
+    assert_eq!(suggestion["policies"].as_object().unwrap().len(), 1);
+    let policies = suggestion["policies"]["decide-2"].as_array().unwrap();
+    assert_eq!(policies.len(), 2);
+    assert_eq!(policies[1]["methods"]["head"], json!(["tee", "zk"]));
+    let again = r#"
+[[steps]]
+name = "head"
+glue = "argmax"
+inputs = ["logits"]
+outputs = [{ name = "again", type = { dtype = "i32", shape = [1], scale = 0 } }]
+methods = []
+"#;
+    let twice = r#"[[inputs]]
+name = "features"
+type = { dtype = "i8", shape = [1], scale = 0 }
+[[steps]]"#;
+    for (text, line, why) in [
+        ("name = 1".to_owned(), 1, "expected"),
+        (fewer.replace("shape = [1, 10]", "shape = [1, 11]"), 11, "the model gives"),
+        (fewer.replace("shape = [1, 48]", "shape = [2, 48]"), 11, "the model takes"),
+        (fewer.replacen("[[steps]]", twice, 1), 11, "given already"),
+        (fewer.clone() + again, 26, "another step"),
+        (fewer.replace("head.manifest.json", "head.onnx"), 11, "step head"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let error = service.app.reload().await.unwrap_err();
+        assert_eq!(error.code(), "definition", "{error}");
+        let said = error.to_string();
+        assert!(said.contains(&format!("operation.toml:{line}: ")) && said.contains(why), "{said}");
+    }
     let (_, listing) = service.get("/v1/operations").await;
     assert_eq!(listing["operations"][0]["name"], "decide-2");
+}
+
+/// Requests that no client of ours sends: each is refused by a problem of a stable code.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_comes_is_refused_by_name() {
+    let service = Service::start(0, "[limits]\nbody_bytes = 4096").await;
+    let (run, json) = ("/v1/operations/decide", "application/json");
+    let long = format!("{{\"nonce\": \"{}\"}}", "a".repeat(5000));
+    let nested = "[".repeat(500) + &"]".repeat(500);
+    let deep = format!("{{\"inputs\": {{\"features\": {nested}}}}}");
+    let job = "0".repeat(32);
+    for (method, path, kind, body, status, code) in [
+        ("POST", run, json, "", 400, "request-json"),
+        ("POST", run, json, "{\"inputs\": {}", 400, "request-json"),
+        ("POST", run, json, "{\"inputs\": {}} {}", 400, "request-json"),
+        ("POST", run, json, "\u{feff}{}", 400, "request-json"),
+        ("POST", run, json, "[]", 422, "request-body"),
+        ("POST", run, json, "{}", 422, "request-body"),
+        ("POST", run, json, "null", 422, "request-body"),
+        ("POST", run, json, r#"{"inputs": {}, "inputs": {}}"#, 422, "request-body"),
+        (
+            "POST",
+            run,
+            json,
+            r#"{"inputs": {"features": [1], "features": [2]}}"#,
+            422,
+            "request-body",
+        ),
+        ("POST", run, json, r#"{"inputs": {"features": [1e400]}}"#, 400, "request-json"),
+        ("POST", run, json, r#"{"inputs": {"features": [18446744073709551615]}}"#, 422, "input"),
+        ("POST", run, json, r#"{"inputs": {"features": [[1, ["x"]]]}}"#, 422, "input"),
+        ("POST", run, json, &deep, 400, "request-json"),
+        ("POST", run, json, &long, 413, "request-too-long"),
+        ("POST", run, "text/plain", "{}", 415, "request-content-type"),
+        ("POST", run, "", "{}", 415, "request-content-type"),
+        ("PUT", run, json, "{}", 405, "method-not-allowed"),
+        ("DELETE", "/v1/operations", json, "", 405, "method-not-allowed"),
+        ("BREW", "/healthz", json, "", 405, "method-not-allowed"),
+        ("POST", "/v1/operations/other", json, "{}", 404, "not-found"),
+        ("POST", "/v1/operations/%2e%2e%2fdecide", json, "{}", 404, "not-found"),
+        ("POST", "/v1/operations/%ff", json, "{}", 404, "not-found"),
+        ("POST", "/v1/operations/decide/", json, "{}", 404, "not-found"),
+        ("GET", "/v1/receipts/..%2f..%2fwitness.key", json, "", 404, "not-found"),
+        ("GET", "/v1/receipts/%00", json, "", 404, "not-found"),
+        ("GET", "/v1/jobs/%00", json, "", 404, "not-found"),
+        ("GET", "/v1/jobs/%27%20OR%20%271%27%3D%271", json, "", 404, "not-found"),
+        ("DELETE", &format!("/v1/jobs/{job}"), json, "", 404, "not-found"),
+        ("POST", &format!("/v1/jobs/{job}/retry"), json, "", 404, "not-found"),
+        ("GET", "/v1/policy?nonce=00", json, "", 422, "nonce"),
+        ("GET", "/v1/policy?other=00", json, "", 400, "request-query"),
+        ("GET", "/v1/attestation?nonce=aa&nonce=bb", json, "", 400, "request-query"),
+        ("GET", "/v1/attestation?nonce=%ff", json, "", 422, "nonce"),
+    ] {
+        let request = Request::builder().method(method).uri(path).header("content-type", kind);
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = service.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path} {body}");
+        assert_eq!(response.headers().contains_key("allow"), status == 405, "{method} {path}");
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&json!(code), &json!(status)),
+            "{path}: {problem}"
+        );
+        assert_eq!(problem["type"], format!("urn:assay:problem:{code}"));
+        assert!(problem["detail"].as_str().unwrap().len() > 10, "{problem}");
+    }
+    assert_eq!(service.store.jobs(None).await.unwrap().len(), 0, "nothing of it was run");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -229,7 +229,7 @@ impl Service {
         let receipt = self.get(receipt_url).body;
         fs::write(self.folder.join("receipt.cbor"), receipt).unwrap();
         let suggestion = self.get(&format!("/v1/policy?nonce={nonce}")).json();
-        let mut policy = suggestion["policies"]["digits"].clone();
+        let mut policy = suggestion["policies"]["digits"][0]["policy"].clone();
         policy.as_object_mut().unwrap().remove("unreviewed");
         fs::write(self.folder.join("policy.json"), policy.to_string()).unwrap();
         let image = root().join(format!("models/digits/images/digit-{digit}.png"));

@@ -1,9 +1,14 @@
 //! `assay serve` and `assay worker`, end to end on the digits: libtorch, an attester, real proofs.
 #![allow(clippy::unwrap_used)] // a test's helpers may panic as the test itself may
 
-use std::{thread, time::Duration};
+use std::{
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
-use assay_tests::service::{Process, Service, folder};
+use assay_tests::service::{Process, Service, folder, root};
 use assay_verifier::receipt::Receipt;
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
@@ -80,6 +85,135 @@ fn nothing_is_lost_when_the_service_is_killed() {
         assert_eq!(code, Some(0), "{words}");
     }
     assert_eq!(worker.terminate(), Some(0));
+}
+
+/// Mid-proof; the digits' takes about a tenth of a second.
+fn wait_until_running(service: &Service, job: &str) {
+    let stage = || service.get(&format!("/v1/jobs/{job}")).json()["stage"].clone();
+    while stage() == "queued" {
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_worker_that_ends_hands_its_work_back() {
+    // No heartbeat that could lapse within this test: what is tried again was handed back.
+    let slow = "heartbeat_ms = 60000\nworkers = 0\nhand_back_ms = 1\n";
+    let service = Service::start(folder("service-hand-back"), slow);
+    let worker =
+        |log: &str| Process::start(&service.folder, log, &["worker", "--config", "assay.toml"]);
+    let (mut handed_back, mut jobs) = (0, Vec::new());
+    while handed_back < 3 {
+        assert!(jobs.len() < 30, "the proofs were too quick to be handed back");
+        let answer = service.read_digit(7, &json!({"nonce": NONCE})).json();
+        jobs.push(job_of(&answer));
+        let job = jobs.last().unwrap();
+        let log = format!("worker-{}.log", jobs.len());
+        let mut worker = worker(&log);
+        wait_until_running(&service, job);
+        assert_eq!(worker.terminate(), Some(0));
+        let view = service.get(&format!("/v1/jobs/{job}")).json();
+        let said = std::fs::read_to_string(service.folder.join(log)).unwrap();
+        if said.contains("handed back") {
+            assert_eq!(
+                (&view["stage"], &view["attempts"]),
+                (&json!("queued"), &json!(0)),
+                "{view}"
+            );
+            handed_back += 1;
+        } else {
+            assert!(said.contains("\"written\":true"), "neither finished nor handed back: {said}");
+        }
+    }
+    let _worker = worker("last.log");
+    for job in service.wait_for(&jobs, Duration::from_secs(60)) {
+        assert_eq!((&job["stage"], &job["attempts"]), (&json!("done"), &json!(1)), "{job}");
+    }
+}
+
+#[test]
+fn operations_are_reloaded_and_the_service_ends_without_dropping_requests() {
+    let mut service = Service::start(folder("service-reload"), QUICK);
+    let policies = |service: &Service| {
+        service.get("/v1/policy").json()["policies"]["digits"].as_array().unwrap().len()
+    };
+    assert_eq!(policies(&service), 3, "one for each choice");
+    let operation = service.folder.join("digits/operation.toml");
+    let text = std::fs::read_to_string(&operation).unwrap();
+    std::fs::write(&operation, text.split("[[allow]]").next().unwrap()).unwrap();
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            let reply = |run: u8| service.read_digit(run % 10, &json!({"nonce": NONCE})).status;
+            (0..60).map(reply).filter(|status| *status == 200).count()
+        });
+        for _ in 0..3 {
+            service.process.signal("HUP");
+            thread::sleep(Duration::from_millis(200));
+        }
+        assert_eq!(asked.join().unwrap(), 60, "requests were dropped: {}", service.log());
+    });
+    for _ in 0..100 {
+        if policies(&service) == 1 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(policies(&service), 1, "the policies are not those of the operations of now");
+    let refused = service.read_digit(1, &json!({"methods": {"head": ["tee"]}})).json();
+    assert_eq!(refused["code"], "methods-not-allowed", "{refused}");
+    // What cannot be used changes nothing.
+    std::fs::write(&operation, "name = 1").unwrap();
+    service.process.signal("HUP");
+    while !service.log().contains("not reloaded") {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(service.read_digit(1, &json!({})).status, 200);
+
+    // Whoever was let in is answered, whole; whoever comes later is not let in.
+    let whole = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let picture = json!({"inputs": {"image": vec![vec![0; 8]; 8]}}).to_string();
+                let headers = "Content-Type: application/json\r\n";
+                let run = "/v1/operations/digits";
+                while let Some(reply) = service.send("POST", run, headers, picture.as_bytes()) {
+                    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+                    assert!(reply.json()["receipt"].is_string());
+                    whole.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        while whole.load(Ordering::Relaxed) < 12 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        service.process.signal("TERM");
+    });
+    assert_eq!(service.process.0.wait().unwrap().code(), Some(0), "{}", service.log());
+    println!("60 requests during 3 reloads, {whole:?} until the end: all answered");
+}
+
+#[test]
+fn an_operator_looks_after_jobs() {
+    let service = Service::start(folder("service-jobs"), &format!("{QUICK}workers = 0\n"));
+    let job = job_of(&service.read_digit(7, &json!({"nonce": NONCE})).json());
+    let jobs = |arguments: &[&str]| {
+        let arguments = [&["jobs", "--config", "assay.toml"], arguments].concat();
+        let output = Command::new(root().join("target/release/assay"))
+            .args(arguments)
+            .current_dir(&service.folder)
+            .output()
+            .unwrap();
+        let words = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(words).unwrap())
+    };
+    assert_eq!(jobs(&["list"]), (Some(0), format!("{job}\tqueued\t0/5\tdigits\thead\n")));
+    assert_eq!(jobs(&["list", "--stage", "parked"]), (Some(0), String::new()));
+    let (code, words) = jobs(&["retry", &job]);
+    assert!(code == Some(1) && words.contains("left as it is: queued"), "{words}");
+    assert_eq!(jobs(&["cancel", &job]), (Some(0), format!("{job}\tcancelled\n")));
+    assert_eq!(service.get(&format!("/v1/jobs/{job}")).json()["stage"], "cancelled");
+    assert_eq!(jobs(&["list", "--stage", "waiting"]).0, Some(2));
 }
 
 /// Kills workers in the midst of their proofs; `ASSAY_KILLS` says how often (`make soak`: 50).

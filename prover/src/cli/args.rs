@@ -34,6 +34,8 @@ pub(super) enum Command {
         /// The receipt.
         file: PathBuf,
     },
+    /// Look at the proofs of `serve`, have parked ones tried again, give some up.
+    Jobs(JobsArgs),
     /// Make policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -300,6 +302,44 @@ pub(super) struct ServeArgs {
     /// Print the configuration, without what is secret, and do nothing.
     #[arg(long)]
     pub(super) print_config: bool,
+}
+
+/// What `jobs` takes.
+#[derive(Debug, Args)]
+pub(super) struct JobsArgs {
+    #[command(subcommand)]
+    pub(super) command: JobsCommand,
+    /// The configuration of `serve`, TOML; it says where the jobs are.
+    #[arg(long, global = true)]
+    pub(super) config: Option<PathBuf>,
+    /// The state folder of `serve`; $ASSAY_CACHE/state by default.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JobsCommand {
+    /// Give proofs up; what they would be made from is deleted.
+    Cancel {
+        /// The jobs.
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Print the oldest thousand jobs: id, stage, attempts, operation, step, why the last attempt failed.
+    List {
+        /// Only those: queued, running, proved, done, parked or cancelled.
+        #[arg(long)]
+        stage: Option<crate::jobs::State>,
+    },
+    /// Have parked jobs tried again, as often as new ones.
+    Retry {
+        /// The jobs.
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// All that are parked.
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
 }
 
 /// `NAME=FILE`.

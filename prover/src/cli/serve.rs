@@ -33,6 +33,7 @@ fn config(args: &ServeArgs) -> Result<Option<Config>, Error> {
         print!("{config}");
         return Ok(None);
     }
+    let config = config.offering()?;
     serve::begin_log(&config);
     Ok(Some(config))
 }

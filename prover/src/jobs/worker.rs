@@ -77,7 +77,7 @@ impl Proving {
                 tracing::warn!(job = id, "the claim was lost or cancelled: its proof is dropped");
                 return Ok(());
             }
-            () = grace(&mut stop) => {
+            () = grace(&mut stop, self.store.rules().hand_back) => {
                 // The proof itself cannot be interrupted; the process ends, and it with it.
                 tracing::info!(job = id, "handed back: this worker stops");
                 return self.store.hand_back(&claim).await;
@@ -123,13 +123,11 @@ impl Proving {
     }
 }
 
-/// The time that proofs at hand get to finish once the worker is to stop.
-async fn grace(stop: &mut watch::Receiver<bool>) {
+/// The time that a proof at hand gets to finish once the worker is to stop.
+async fn grace(stop: &mut watch::Receiver<bool>, time: Duration) {
     let _ = stop.wait_for(|stop| *stop).await; // nobody left to say so: stop
-    tokio::time::sleep(GRACE).await;
+    tokio::time::sleep(time).await;
 }
-
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Workers in this process, and the clerk that sends out tickets.
 pub struct Workers(Vec<JoinHandle<()>>);

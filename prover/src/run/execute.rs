@@ -14,7 +14,7 @@ use assay_zkml::{Compiled, OsRng, compile, prove};
 use super::{Progress, Witnessed};
 use crate::{
     definition::{Definition, Function, Model, Step},
-    engine::{TeeEngine, Tensor},
+    engine::{EngineError, TeeEngine, Tensor},
     error::Error,
     keys::{KeyStore, Keys},
     quantize::quantize,
@@ -51,7 +51,10 @@ impl Prepared {
                 continue;
             };
             let started = progress.begin(&step.name, "compiling");
-            let compiled = compile(bytes, manifest.as_deref().unwrap_or_default())?;
+            let compiled = compile(bytes, manifest.as_deref().unwrap_or_default())
+                .map_err(|error| definition.refuse_step(&step.name, error.to_string()))?;
+            types_fit(definition, step, compiled.program())
+                .map_err(|why| definition.refuse_step(&step.name, why))?;
             progress.end(started);
             let proved =
                 choices.iter().any(|choice| choice.proved().any(|name| *name == step.name));
@@ -131,15 +134,8 @@ impl Prepared {
 
     fn integers(&self, step: &Step, inputs: &[(&Type, &[u8])]) -> Result<Vec<Vec<u8>>, Error> {
         let program = self.program(step)?.compiled.program();
-        let wrong = |why: &str| Error::Engine { step: step.name.clone(), why: why.to_owned() };
         let taken: Vec<_> = inputs.iter().filter_map(|(kind, _)| kind.tensor()).collect();
         let given: Vec<_> = step.outputs.iter().filter_map(|(_, kind)| kind.tensor()).collect();
-        if !taken.iter().copied().eq(program.input_types()) {
-            return Err(wrong("its inputs have other types than its manifest says"));
-        }
-        if !given.iter().copied().eq(program.output_types()) {
-            return Err(wrong("its outputs have other types than its manifest says"));
-        }
         let integers = inputs.iter().zip(&taken).map(|((_, bytes), tensor)| tensor.integers(bytes));
         let outputs = program.run(&integers.collect::<Result<Vec<_>, _>>()?)?;
         let bytes = outputs.iter().zip(&given).map(|(integers, tensor)| tensor.bytes_of(integers));
@@ -172,6 +168,31 @@ impl Prepared {
     }
 }
 
+/// Whether a step takes and gives what its program does.
+fn types_fit(
+    definition: &Definition,
+    step: &Step,
+    program: &assay_zkml::Program,
+) -> Result<(), String> {
+    let list = |types: &[&Type]| types.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(", ");
+    let taken: Vec<_> = step.inputs.iter().filter_map(|name| definition.type_of(name)).collect();
+    let given: Vec<_> = step.outputs.iter().map(|(_, kind)| kind).collect();
+    let same = |ours: &[&Type], theirs: Vec<&TensorType>| {
+        ours.iter().map(|kind| kind.tensor()).eq(theirs.iter().copied().map(Some))
+    };
+    for (what, ours, theirs) in [
+        ("takes", taken, program.input_types().collect::<Vec<_>>()),
+        ("gives", given, program.output_types().collect()),
+    ] {
+        if !same(&ours, theirs.clone()) {
+            let theirs: Vec<_> = theirs.into_iter().cloned().map(Type::Tensor).collect();
+            let theirs = list(&theirs.iter().collect::<Vec<_>>());
+            return Err(format!("the model {what} {theirs}, the step {}", list(&ours)));
+        }
+    }
+    Ok(())
+}
+
 /// Settings of a step that libtorch executes. FORMAT.md §3.4.
 pub(super) fn tee_settings() -> Settings {
     let text = |text: &str| Setting::Text(text.to_owned());
@@ -191,14 +212,21 @@ fn torch(
     inputs: &[(&Type, &[u8])],
     engine: &dyn TeeEngine,
 ) -> Result<Vec<Vec<u8>>, Error> {
-    let wrong = |why: String| Error::Engine { step: step.name.clone(), why };
+    let wrong = |why: String| Error::Model { step: step.name.clone(), why };
+    let no_value = |why: String| Error::Output { step: step.name.clone(), why };
     let mut tensors = Vec::new();
     for (kind, bytes) in inputs {
         let tensor = kind.tensor().ok_or_else(|| wrong(format!("libtorch takes no {kind}")))?;
-        let reals = reals(tensor, bytes).map_err(&wrong)?;
+        let reals = reals(tensor, bytes).map_err(&no_value)?;
         tensors.push(Tensor { shape: tensor.shape().to_vec(), reals });
     }
-    let outputs = engine.run(model, &tensors).map_err(|error| wrong(error.to_string()))?;
+    let outputs = engine.run(model, &tensors).map_err(|error| match error {
+        EngineError::ArchiveUnreadable { .. } | EngineError::OutputKind { .. } => {
+            wrong(error.to_string())
+        }
+        EngineError::NotStarted { .. } | EngineError::Stopped => Error::Libtorch(error),
+        _ => Error::Engine { step: step.name.clone(), why: error.to_string() },
+    })?;
     if outputs.len() != step.outputs.len() {
         let (expected, found) = (step.outputs.len(), outputs.len());
         return Err(wrong(format!("expected {expected} outputs, the model gives {found}")));
@@ -213,7 +241,7 @@ fn torch(
         values.push(match tensor.dtype().range() {
             Some(_) => {
                 let integers = quantize(&output.reals, tensor);
-                tensor.bytes_of(&integers.map_err(|error| wrong(error.to_string()))?)?
+                tensor.bytes_of(&integers.map_err(|error| no_value(error.to_string()))?)?
             }
             None => output.reals.iter().flat_map(|real| real.to_le_bytes()).collect(),
         });

@@ -1,6 +1,6 @@
 //! What the service says of itself: attestation, suggested policies, health, metrics, description.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -12,7 +12,14 @@ use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{app::App, operations::parse_nonce, problem::Problem, receipts::wants_json};
+use super::{
+    app::App,
+    methods::MethodName,
+    operations::parse_nonce,
+    problem::{Problem, Refusal},
+    receipts::wants_json,
+};
+use crate::choice::Choice;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +50,8 @@ pub(super) async fn attestation(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let nonce = parse_nonce(&query?.nonce)?;
-    let document = app.engine.attest(nonce.as_bytes().to_vec()).await?;
+    let asked = app.engine.attest(nonce.as_bytes().to_vec());
+    let document = in_time(app.config.limits.answer(), asked).await?;
     let fresh = (header::CACHE_CONTROL, "no-store");
     if wants_json(&headers) {
         let document = Base64::encode_string(&document);
@@ -68,7 +76,7 @@ pub(super) struct PolicyQuery {
     nonce: Option<String>,
 }
 
-/// The policies that the operator suggests, one for each operation. Whoever is to be convinced decides:
+/// The policies that the operator suggests, for each operation one per choice of methods. Whoever is to be convinced decides:
 /// read one, compare its digests with what you know from elsewhere, then remove `unreviewed`.
 #[utoipa::path(
     get, path = "/v1/policy", operation_id = "policy", tag = "about",
@@ -86,9 +94,10 @@ pub(super) async fn policy(
     let nonce = query?.nonce.as_deref().map(parse_nonce).transpose()?;
     let mut policies = BTreeMap::new();
     for offered in app.catalogue().operations() {
-        if let Some(policy) = offered.policy(nonce.as_ref())? {
-            policies.insert(offered.runner.definition().name.to_string(), policy);
-        }
+        let name = offered.runner.definition().name.to_string();
+        let suggested = offered.policies(nonce.as_ref())?.into_iter();
+        let suggested = suggested.map(|(methods, policy)| Suggested { methods, policy });
+        policies.insert(name, suggested.collect());
     }
     let notice = "the operator's suggestion, for you to review: nothing here is a reason to believe a receipt";
     Ok(Json(Suggestion { notice, policies }))
@@ -97,9 +106,18 @@ pub(super) async fn policy(
 #[derive(Serialize, ToSchema)]
 pub(super) struct Suggestion {
     notice: &'static str,
-    /// Policies (FORMAT.md §9) by operation.
-    #[schema(value_type = BTreeMap<String, Object>)]
-    policies: BTreeMap<String, serde_json::Value>,
+    /// By operation, the default methods first; none, where its run on zeros failed.
+    policies: BTreeMap<String, Vec<Suggested>>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Suggested {
+    /// The methods of each step, as a request chooses them.
+    #[schema(value_type = BTreeMap<String, Vec<MethodName>>)]
+    methods: Choice,
+    /// The policy (FORMAT.md §9) that accepts their receipts.
+    #[schema(value_type = Object)]
+    policy: serde_json::Value,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -129,9 +147,24 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
         return Err(Problem::stopping());
     }
     app.store.ping().await?;
-    app.engine.ping().await?;
+    in_time(READY, app.engine.ping()).await?;
     Ok(Json(Health { status: "ready" }))
 }
+
+/// The engine does one thing at a time: whoever would wait longer comes again.
+async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let done = tokio::time::timeout(limit, work).await;
+    let ms = limit.as_millis();
+    done.unwrap_or_else(|_| {
+        Err(Refusal::Busy.because(format!("the engine was not free within {ms} ms")))
+    })
+}
+
+/// How soon the engine answers where requests are welcome.
+const READY: Duration = Duration::from_secs(2);
 
 /// What Prometheus reads.
 #[utoipa::path(

@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding as _};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::operations::{ChosenBy, MethodName};
+use super::methods::{ChosenBy, MethodName};
 use crate::{choice::Choice, jobs::NewJob};
 
 /// The answer. What it says is for convenience; what can be believed is the receipt.

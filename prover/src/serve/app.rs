@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
-    http::StatusCode,
     middleware::{self, Next},
     response::Response,
 };
@@ -14,14 +13,23 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    about, catalogue::Catalogue, config::Config, engine::Engine, jobs, latency::Latencies,
-    metrics::Metrics, operations, problem::Problem, receipts,
+    about,
+    catalogue::Catalogue,
+    config::Config,
+    engine::Engine,
+    jobs,
+    latency::Latencies,
+    listing,
+    metrics::Metrics,
+    operations,
+    problem::{Problem, Refusal},
+    receipts,
 };
 use crate::{
     error::Error,
     jobs::{Proving, Store},
     keys::KeyStore,
-    run::Progress,
+    run::{Progress, Runner},
 };
 
 /// What handlers share.
@@ -62,17 +70,21 @@ impl App {
         Arc::clone(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the operation files again; all of them can be used, or nothing changes. Gives how many
-    /// there are.
+    /// Reads the operation files again, and runs each operation on zeros, between the requests of
+    /// others; all of them can be used, or nothing changes. Gives how many there are.
     pub async fn reload(&self) -> Result<usize, Error> {
         let files = self.config.operations.clone();
         let keys = KeyStore::new(self.config.state.join("keys"));
+        let (engine, latencies) = (self.engine.clone(), Arc::clone(&self.latencies));
         let prepared = tokio::task::spawn_blocking(move || {
-            Catalogue::prepare(&files, &keys, &mut Progress::Log)
+            let mut catalogue = Catalogue::prepare(&files, &keys, &mut Progress::Log)?;
+            let mut begin =
+                |runner: &Runner, request| engine.begin_waiting(runner.clone(), request);
+            catalogue.measure_by(&mut begin, &latencies)?;
+            Ok::<_, Error>(catalogue)
         });
-        let mut catalogue =
+        let catalogue =
             prepared.await.map_err(|error| Error::Panicked { why: error.to_string() })??;
-        catalogue.keep_samples(&self.catalogue());
         catalogue.operations().for_each(|operation| self.proving.learn(&operation.runner));
         let operations = catalogue.len();
         *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);
@@ -92,11 +104,12 @@ struct Description;
 /// The routes.
 pub fn router(app: Arc<App>) -> Router {
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(operations::list))
+        .routes(routes!(listing::list))
         .routes(routes!(operations::run))
         .routes(routes!(receipts::get))
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(jobs::events))
+        .routes(routes!(jobs::retry))
         .routes(routes!(about::attestation))
         .routes(routes!(about::policy))
         .routes(routes!(about::health))
@@ -108,8 +121,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", axum::routing::get(move || async move { description }))
         .fallback(|| async { Problem::not_found("resource") })
         .method_not_allowed_fallback(|| async {
-            let detail = "the resource knows other methods, named by `Allow`";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+            Refusal::MethodNotAllowed.because("the resource knows other methods, named by `Allow`")
         })
         .layer(DefaultBodyLimit::max(app.config.limits.body_bytes))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), observed))

@@ -1,6 +1,6 @@
 //! The operations that are offered, each ready to run.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use assay_verifier::{
     ids::{Name, Nonce},
@@ -8,12 +8,13 @@ use assay_verifier::{
     policy::Policy,
     receipt::Receipt,
 };
-use cpu_time::ProcessTime;
 
-use super::latency::{Cost, Latencies};
+use super::{
+    engine,
+    latency::{Cost, Latencies, timed},
+};
 use crate::{
     choice::Choice,
-    cli::now,
     definition::Definition,
     error::Error,
     keys::KeyStore,
@@ -31,9 +32,13 @@ pub struct Offered {
     pub runner: Runner,
     /// Every set of methods that a run may promise, the default first.
     pub choices: Vec<Choice>,
-    /// A receipt of a run on zeros: what the operator's suggestion of a policy is learned from.
-    pub sample: Option<Receipt>,
+    /// A receipt of a run on zeros for each choice, what the operator's suggestion of a policy is
+    /// learned from; none, where that run failed.
+    pub samples: Vec<Receipt>,
 }
+
+/// Has the first half of a run done by whoever has the engine.
+type Begin<'a> = &'a mut dyn FnMut(&Runner, Request) -> Result<(Begun, Cost), Error>;
 
 impl Catalogue {
     /// Reads, compiles and prepares every operation. Errors: the first that cannot be used, by file,
@@ -49,7 +54,7 @@ impl Catalogue {
             let name = definition.name.clone();
             let choices = definition.choices();
             let runner = Runner::prepare(definition, keys, progress)?;
-            let offered = Arc::new(Offered { runner, choices, sample: None });
+            let offered = Arc::new(Offered { runner, choices, samples: Vec::new() });
             if operations.insert(name.clone(), offered).is_some() {
                 let why = format!("another operation is named {name}, too");
                 return Err(Error::Definition { file: file.clone(), line: 1, why });
@@ -58,13 +63,24 @@ impl Catalogue {
         Ok(Self(operations))
     }
 
-    /// Runs every operation once on zeros, and proves once what was never measured.
-    pub fn measure(&mut self, tee: &mut Tee<'_>, latencies: &Latencies) {
+    /// Runs every operation on zeros, and proves once what was never measured. Errors: a model that
+    /// does not give what its step declares, by file and line.
+    pub fn measure(&mut self, tee: &mut Tee<'_>, latencies: &Latencies) -> Result<(), Error> {
+        self.measure_by(&mut |runner, request| engine::begin(runner, &request, tee), latencies)
+    }
+
+    /// The same, where others have the engine.
+    pub(super) fn measure_by(
+        &mut self,
+        begin: Begin<'_>,
+        latencies: &Latencies,
+    ) -> Result<(), Error> {
         for (name, offered) in &mut self.0 {
-            match measure(&offered.runner, &offered.choices, tee, latencies) {
-                Ok(sample) => {
-                    let (runner, choices) = (offered.runner.clone(), offered.choices.clone());
-                    *offered = Arc::new(Offered { runner, choices, sample: Some(sample) });
+            let (runner, choices) = (offered.runner.clone(), offered.choices.clone());
+            match measure(&runner, &choices, begin, latencies) {
+                Ok(samples) => *offered = Arc::new(Offered { runner, choices, samples }),
+                Err(Error::Model { step, why }) => {
+                    return Err(runner.definition().refuse_step(&step, why));
                 }
                 // Zeros may be no input of this operation's: then its times show as it is used.
                 Err(error) => {
@@ -73,6 +89,7 @@ impl Catalogue {
             }
         }
         latencies.write();
+        Ok(())
     }
 
     /// The operation of that name.
@@ -94,63 +111,49 @@ impl Catalogue {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// Samples of operations that are offered still, as they were before.
-    pub fn keep_samples(&mut self, before: &Self) {
-        for (name, offered) in &mut self.0 {
-            if let Some(known) = before.0.get(name) {
-                let (runner, choices) = (offered.runner.clone(), offered.choices.clone());
-                *offered = Arc::new(Offered { runner, choices, sample: known.sample.clone() });
-            }
-        }
-    }
 }
 
 impl Offered {
-    /// The policy that the operator suggests, for the client's own nonce where it gave one.
-    pub fn policy(&self, nonce: Option<&Nonce>) -> Result<Option<serde_json::Value>, Error> {
-        let Some(sample) = &self.sample else { return Ok(None) };
-        let text = Policy::learn(sample)?.to_json();
-        let mut policy: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| Error::Usage { why: error.to_string() })?;
-        if let (Some(fields), Some(nonce)) = (policy.as_object_mut(), nonce) {
-            fields.remove("accept_without_own_nonce");
-            fields.insert("nonce".to_owned(), nonce.to_string().into());
-        }
-        Ok(Some(policy))
+    /// The policies that the operator suggests, one for each choice, for the client's own nonce where
+    /// it gave one.
+    pub fn policies(
+        &self,
+        nonce: Option<&Nonce>,
+    ) -> Result<Vec<(Choice, serde_json::Value)>, Error> {
+        let suggest = |(choice, sample): (&Choice, &Receipt)| {
+            let text = Policy::learn(sample)?.to_json();
+            let mut policy: serde_json::Value = serde_json::from_str(&text)
+                .map_err(|error| Error::Usage { why: error.to_string() })?;
+            if let (Some(fields), Some(nonce)) = (policy.as_object_mut(), nonce) {
+                fields.remove("accept_without_own_nonce");
+                fields.insert("nonce".to_owned(), nonce.to_string().into());
+            }
+            Ok((choice.clone(), policy))
+        };
+        self.choices.iter().zip(&self.samples).map(suggest).collect()
     }
 }
 
-/// One run on zeros under the default methods, then the proofs that were never measured, of any choice.
+/// A run on zeros under each choice of methods, and the proofs that were never measured. Gives the
+/// receipts, without their proofs.
 fn measure(
     runner: &Runner,
     choices: &[Choice],
-    tee: &mut Tee<'_>,
+    begin: Begin<'_>,
     latencies: &Latencies,
-) -> Result<Receipt, Error> {
+) -> Result<Vec<Receipt>, Error> {
     let definition = runner.definition();
-    let zeros = definition.inputs.iter().map(|input| {
-        let length = input.kind.tensor().map_or(0, |tensor| tensor.byte_length());
-        (input.name.clone(), vec![0; length])
-    });
-    let request = |choice: &Choice, inputs| {
-        Ok::<_, Error>(Request {
-            inputs,
-            nonce: NonceClaim::Server(Nonce::new(&random::bytes::<32>()?)?),
-            attestation: Attestation::Session,
-            choice: choice.clone(),
-        })
-    };
-    let inputs: BTreeMap<_, _> = zeros.collect();
-    let mut sample = None;
+    let mut samples = Vec::new();
     for choice in choices {
-        let wanted = request(choice, inputs.clone())?;
         // The first run loads the models.
-        if sample.is_none() {
-            runner.begin(&wanted, tee, now()?, &mut Progress::Silent)?;
+        if samples.is_empty() {
+            begin(runner, on_zeros(runner, choice)?)?;
         }
-        let (begun, cost) = timed(|| runner.begin(&wanted, tee, now()?, &mut Progress::Silent))?;
-        let Begun { receipt, proofs } = begun;
+        let (Begun { receipt, proofs }, cost) = begin(runner, on_zeros(runner, choice)?)?;
+        if samples.is_empty() {
+            tracing::info!(operation = %definition.name, answer_ms = cost.ms, "measured");
+            latencies.set_answer(&definition.name, cost);
+        }
         for task in proofs {
             let step = usize::try_from(task.step).ok();
             let card = step.and_then(|step| receipt.operation().steps.get(step)?.card);
@@ -160,18 +163,20 @@ fn measure(
             latencies.set_proof(card, cost);
             tracing::info!(operation = %definition.name, %card, proof_ms = cost.ms, "measured");
         }
-        if sample.is_none() {
-            tracing::info!(operation = %definition.name, answer_ms = cost.ms, "measured");
-            latencies.set_answer(&definition.name, cost);
-            sample = Some(receipt);
-        }
+        samples.push(receipt);
     }
-    sample.ok_or_else(|| Error::Usage { why: "the operation has no methods".to_owned() })
+    Ok(samples)
 }
 
-fn timed<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<(T, Cost), Error> {
-    let (wall, cpu) = (Instant::now(), ProcessTime::now());
-    let done = work()?;
-    let (ms, cpu_ms) = (wall.elapsed().as_secs_f64() * 1e3, cpu.elapsed().as_secs_f64() * 1e3);
-    Ok((done, Cost { ms, cpu_ms }))
+fn on_zeros(runner: &Runner, choice: &Choice) -> Result<Request, Error> {
+    let zeros = runner.definition().inputs.iter().map(|input| {
+        let length = input.kind.tensor().map_or(0, |tensor| tensor.byte_length());
+        (input.name.clone(), vec![0; length])
+    });
+    Ok(Request {
+        inputs: zeros.collect(),
+        nonce: NonceClaim::Server(Nonce::new(&random::bytes::<32>()?)?),
+        attestation: Attestation::Session,
+        choice: choice.clone(),
+    })
 }

@@ -1,10 +1,13 @@
 //! Values as they come in a request: nested lists of integers, a picture, or bytes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use assay_verifier::{ids::Name, value::Type};
 use base64ct::{Base64, Encoding as _};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
 use utoipa::ToSchema;
 
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
 
 /// A value: for a tensor its integers, in nested lists row by row, or a picture; for bytes, those.
 #[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected integers in lists, or {\"base64\": …}")]
 pub(super) enum Given {
     /// A file's bytes.
     File(File),
@@ -33,6 +36,34 @@ pub(super) struct File {
     base64: String,
 }
 
+/// A JSON object of things by name. A name that comes twice is refused: which one would be meant?
+pub(super) struct Object<T>(pub(super) BTreeMap<String, T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Names<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Names<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Object<T>, A::Error> {
+                let mut found = BTreeMap::new();
+                while let Some(name) = from.next_key::<String>()? {
+                    if found.contains_key(&name) {
+                        return Err(A::Error::custom(format!("{name:?} comes twice")));
+                    }
+                    found.insert(name, from.next_value()?);
+                }
+                Ok(Object(found))
+            }
+        }
+        from.deserialize_map(Names(PhantomData))
+    }
+}
+
 /// The bytes of every value that was given. Errors: an unknown name, a value of another form.
 pub(super) fn read(
     definition: &Definition,
@@ -42,8 +73,7 @@ pub(super) fn read(
     for (name, value) in given {
         let Some(input) = definition.inputs.iter().find(|input| input.name.as_str() == name) else {
             let known: Vec<_> = definition.inputs.iter().map(|input| input.name.as_str()).collect();
-            let why = format!("the operation's inputs are {}, not {name:?}", known.join(", "));
-            return Err(Error::Usage { why });
+            return Err(Error::InputUnknown { found: name, known: known.join(", ") });
         };
         let refuse = |why: String| Error::Input { name: input.name.clone(), why };
         let bytes = match (value, &input.kind) {

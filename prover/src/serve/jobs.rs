@@ -1,18 +1,22 @@
-//! `/v1/jobs`: how far a proof is, and giving it up.
+//! `/v1/jobs`: how far a proof is, giving it up, trying it again.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{Path, State},
-    http::StatusCode,
+    extract::{FromRequestParts, State},
+    http::request::Parts,
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures_util::{Stream, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{app::App, problem::Problem};
+use super::{
+    app::App,
+    problem::{Problem, Refusal},
+    receipts::Named,
+};
 use crate::jobs::{Job, State as JobState, now_ms};
 
 /// A proof that is under way, or what became of it. Times are milliseconds since 1970.
@@ -93,6 +97,22 @@ impl JobView {
 /// The fraction that is not passed before the proof is there.
 const MOST: f64 = 0.95;
 
+/// A job's id: 32 hexadecimal digits. Nothing else ever reaches the store.
+pub(super) struct Id(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Named(id) = Named::from_request_parts(parts, state).await?;
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if id.len() != 32 || !id.bytes().all(digit) {
+            return Err(Problem::not_found("job"));
+        }
+        Ok(Self(id))
+    }
+}
+
 /// How far a proof is.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", operation_id = "job", tag = "jobs",
@@ -103,10 +123,7 @@ const MOST: f64 = 0.95;
         (status = 503, description = "The store is away", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn get(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<Json<JobView>, Problem> {
+pub(super) async fn get(State(app): State<Arc<App>>, Id(id): Id) -> Result<Json<JobView>, Problem> {
     find(&app, &id).await.map(Json)
 }
 
@@ -124,12 +141,36 @@ pub(super) async fn get(
 )]
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<JobView>, Problem> {
     app.store.cancel(&id).await?;
     let job = find(&app, &id).await?;
     if job.stage != JobState::Cancelled {
-        return Err(Problem::new(StatusCode::CONFLICT, "too-late", "the step is proved already"));
+        return Err(Refusal::TooLate.because(format!("the job is {} already", job.stage.name())));
+    }
+    Ok(Json(job))
+}
+
+/// Has a parked job tried again, as often as a new one.
+#[utoipa::path(
+    post, path = "/v1/jobs/{id}/retry", operation_id = "retry", tag = "jobs",
+    params(("id" = String, Path, description = "The job", pattern = "^[0-9a-f]{32}$")),
+    responses(
+        (status = 200, description = "The job, queued", body = JobView),
+        (status = 404, description = "No such job", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is not parked", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn retry(
+    State(app): State<Arc<App>>,
+    Id(id): Id,
+) -> Result<Json<JobView>, Problem> {
+    let queued = app.store.retry(&id).await?;
+    let job = find(&app, &id).await?;
+    if !queued {
+        let found = job.stage.name();
+        return Err(Refusal::NotParked.because(format!("expected a parked job, it is {found}")));
     }
     Ok(Json(job))
 }
@@ -146,7 +187,7 @@ pub(super) async fn cancel(
 )]
 pub(super) async fn events(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let first = find(&app, &id).await?;
     let watched = stream::unfold(Watch::Begun(app, first), |watch| async {

@@ -4,12 +4,14 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use assay_verifier::ids::{CardDigest, Name};
+use cpu_time::ProcessTime;
 use serde::{Deserialize, Serialize};
 
-use crate::{choice::Choice, files::write_atomically, run::Runner};
+use crate::{choice::Choice, error::Error, files::write_atomically, run::Runner};
 
 /// What something costs.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize, utoipa::ToSchema)]
@@ -20,6 +22,15 @@ pub struct Cost {
     /// Milliseconds of processor time, of all threads.
     #[schema(minimum = 0)]
     pub cpu_ms: f64,
+}
+
+/// Does something, and says what it cost. Processor time is the whole process's: beside other work it
+/// is estimated too high, never too low.
+pub(super) fn timed<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<(T, Cost), Error> {
+    let (wall, cpu) = (Instant::now(), ProcessTime::now());
+    let done = work()?;
+    let (ms, cpu_ms) = (wall.elapsed().as_secs_f64() * 1e3, cpu.elapsed().as_secs_f64() * 1e3);
+    Ok((done, Cost { ms, cpu_ms }))
 }
 
 /// Measured costs, by what was measured.

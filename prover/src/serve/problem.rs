@@ -1,7 +1,7 @@
 //! What goes wrong, as clients see it: RFC 9457, with the code that stands for it everywhere.
 
 use axum::{
-    extract::rejection::{JsonRejection, PathRejection, QueryRejection},
+    extract::rejection::{JsonRejection, QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -26,31 +26,80 @@ pub(super) struct Problem {
     detail: String,
 }
 
+/// What the service refuses of its own accord; the rest is an [`Error`]. docs/operating.md lists all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    AnswerTimeout,
+    Busy,
+    MethodNotAllowed,
+    MethodsAndLimits,
+    Nonce,
+    NotFound,
+    NotParked,
+    NothingFits,
+    Priority,
+    QueueFull,
+    RequestBody,
+    RequestContentType,
+    RequestJson,
+    RequestQuery,
+    RequestTooLong,
+    Stopping,
+    TooLate,
+}
+
+impl Refusal {
+    /// Its code and status.
+    const fn parts(self) -> (&'static str, StatusCode) {
+        match self {
+            Self::AnswerTimeout => ("answer-timeout", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE),
+            Self::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::MethodsAndLimits => ("methods-and-limits", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Nonce => ("nonce", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
+            Self::NotParked => ("not-parked", StatusCode::CONFLICT),
+            Self::NothingFits => ("nothing-fits", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Priority => ("priority", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::QueueFull => ("queue-full", StatusCode::SERVICE_UNAVAILABLE),
+            Self::RequestBody => ("request-body", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::RequestContentType => {
+                ("request-content-type", StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            }
+            Self::RequestJson => ("request-json", StatusCode::BAD_REQUEST),
+            Self::RequestQuery => ("request-query", StatusCode::BAD_REQUEST),
+            Self::RequestTooLong => ("request-too-long", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::Stopping => ("stopping", StatusCode::SERVICE_UNAVAILABLE),
+            Self::TooLate => ("too-late", StatusCode::CONFLICT),
+        }
+    }
+
+    /// The problem, with what was expected and found.
+    pub(super) fn because(self, detail: impl Into<String>) -> Problem {
+        let (code, status) = self.parts();
+        Problem::new(status, code, detail.into())
+    }
+}
+
 impl Problem {
-    /// A problem with a code of the service's own.
-    pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    fn new(status: StatusCode, code: &str, detail: String) -> Self {
         Self {
             kind: format!("urn:assay:problem:{code}"),
             title: status.canonical_reason().unwrap_or("problem").to_owned(),
             status: status.as_u16(),
             code: code.to_owned(),
-            detail: detail.into(),
+            detail,
         }
-    }
-
-    /// The operations that wait are as many as may.
-    pub(super) fn busy() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many operations wait already")
     }
 
     /// The process ends.
     pub(super) fn stopping() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service ends")
+        Refusal::Stopping.because("the service ends")
     }
 
     /// There is no such thing.
     pub(super) fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no such {what}"))
+        Refusal::NotFound.because(format!("there is no such {what}"))
     }
 
     /// The code.
@@ -67,9 +116,11 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let status = match &error {
-            Error::Input { .. } | Error::Methods { .. } | Error::Usage { .. } | Error::Zkml(_) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Error::Input { .. }
+            | Error::InputUnknown { .. }
+            | Error::Methods { .. }
+            | Error::Output { .. }
+            | Error::Zkml(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Store { .. } | Error::Libtorch(_) | Error::Attester(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -82,22 +133,21 @@ impl From<Error> for Problem {
             | Error::FolderIncomplete { .. }
             | Error::FolderIndex { .. }
             | Error::Key { .. }
+            | Error::Model { .. }
             | Error::NoRandomness { .. }
             | Error::OwnReceipt { .. }
             | Error::Panicked { .. }
             | Error::Unreadable { .. }
             | Error::Unwritable { .. }
+            | Error::Usage { .. }
             | Error::Verifier(_)
             | Error::Witness { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         if status.is_server_error() {
             tracing::error!(code = error.code(), %error, "a request failed");
             // What failed inside is in the log; the code is enough to find it.
-            return Self::new(
-                status,
-                error.code(),
-                "the service could not do it; its log says why",
-            );
+            let detail = "the service could not do it; its log says why".to_owned();
+            return Self::new(status, error.code(), detail);
         }
         Self::new(status, error.code(), error.to_string())
     }
@@ -105,19 +155,20 @@ impl From<Error> for Problem {
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
-        Self::new(rejection.status(), "request-body", rejection.body_text())
-    }
-}
-
-impl From<PathRejection> for Problem {
-    fn from(rejection: PathRejection) -> Self {
-        Self::new(rejection.status(), "request-path", rejection.body_text())
+        let refusal = match &rejection {
+            JsonRejection::JsonDataError(_) => Refusal::RequestBody,
+            JsonRejection::MissingJsonContentType(_) => Refusal::RequestContentType,
+            _ if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Refusal::RequestTooLong,
+            // No JSON, or a body that broke off.
+            _ => Refusal::RequestJson,
+        };
+        refusal.because(rejection.body_text())
     }
 }
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
-        Self::new(rejection.status(), "request-query", rejection.body_text())
+        Refusal::RequestQuery.because(rejection.body_text())
     }
 }
 
@@ -132,5 +183,67 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every refusal of the service's own; the compiler minds that `parts` knows each, the document
+    /// that this list does.
+    const ALL: [Refusal; 17] = [
+        Refusal::AnswerTimeout,
+        Refusal::Busy,
+        Refusal::MethodNotAllowed,
+        Refusal::MethodsAndLimits,
+        Refusal::Nonce,
+        Refusal::NotFound,
+        Refusal::NotParked,
+        Refusal::NothingFits,
+        Refusal::Priority,
+        Refusal::QueueFull,
+        Refusal::RequestBody,
+        Refusal::RequestContentType,
+        Refusal::RequestJson,
+        Refusal::RequestQuery,
+        Refusal::RequestTooLong,
+        Refusal::Stopping,
+        Refusal::TooLate,
+    ];
+
+    /// Errors that clients cause.
+    fn caused() -> Vec<Problem> {
+        let name = assay_verifier::ids::Name::new("a").unwrap();
+        let why = String::new();
+        [
+            Error::Input { name: name.clone(), why: why.clone() },
+            Error::InputUnknown { found: why.clone(), known: why.clone() },
+            Error::Methods { why: why.clone() },
+            Error::Output { step: name, why: why.clone() },
+            assay_zkml::Error::InputRange { input: why, index: 0, low: 0, high: 0, found: 0 }
+                .into(),
+        ]
+        .map(Problem::from)
+        .into()
+    }
+
+    #[test]
+    fn the_document_lists_every_code_with_its_status() {
+        let document = include_str!("../../../docs/operating.md");
+        let mut listed: Vec<_> = document
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix("| ")?.split(" | ");
+                let status = cells.next()?.parse::<u16>().ok()?;
+                Some((status, cells.next()?.trim_matches('`').to_owned()))
+            })
+            .collect();
+        listed.sort();
+        let own = ALL.into_iter().map(|refusal| refusal.because(""));
+        let mut known: Vec<_> =
+            own.chain(caused()).map(|problem| (problem.status, problem.code)).collect();
+        known.sort();
+        assert_eq!(listed, known);
     }
 }
