@@ -148,6 +148,16 @@ pub enum Error {
         /// What the runtime said.
         why: String,
     },
+    /// A value that a step's circuit has in the open, and the operation keeps back.
+    #[error(
+        "step {step} is proved with value {value} in the open: list it in `disclose`, or compile without --public"
+    )]
+    PublicNotDisclosed {
+        /// The step.
+        step: Name,
+        /// The value.
+        value: Name,
+    },
     /// The job store cannot be used.
     #[error("job store: {why}")]
     Store {
@@ -213,6 +223,7 @@ impl Error {
             Self::Output { .. } => "output",
             Self::OwnReceipt { .. } => "own-receipt",
             Self::Panicked { .. } => "panicked",
+            Self::PublicNotDisclosed { .. } => "public-not-disclosed",
             Self::Store { .. } => "store",
             Self::Unreadable { .. } => "unreadable",
             Self::Unwritable { .. } => "unwritable",

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Error,
     files::write_atomically,
-    keys::{Keys, single_party_card},
+    keys::{Keys, fits, single_party_card},
 };
 
 /// A folder, with its index in memory.
@@ -55,7 +55,7 @@ const KEY: &str = "key.pk";
 
 impl Folder {
     /// Writes model and manifest, which `compiled` was compiled from. A key that is there already stays
-    /// if it is for the same circuit and model, and is removed otherwise.
+    /// if it is for the same circuit, model and manifest, and is removed otherwise.
     pub fn write(
         path: &Path,
         onnx: &[u8],
@@ -67,6 +67,7 @@ impl Folder {
         let earlier = Self::open(path).ok().filter(|folder| {
             folder.index.circuit == circuit
                 && folder.index.files.get(MODEL) == Some(&Sha256Digest::of(onnx))
+                && folder.index.files.get(MANIFEST) == Some(&Sha256Digest::of(manifest))
         });
         for name in [CARD, KEY] {
             match earlier.as_ref().and_then(|folder| folder.index.files.get(name)) {
@@ -143,11 +144,8 @@ impl Folder {
         let proving = open_proving_key(&path, compiled.circuit(), Some(digest))?;
         let bytes = self.read(CARD)?;
         let card = Card::from_bytes(&bytes)?;
-        let same = card.key == proving.verifying()
-            && card.circuit == compiled.circuit()
-            && card.model == self.model()?;
-        if !same {
-            let why = "the card beside it is of another key, circuit or model".to_owned();
+        if !fits(&card, compiled, self.model()?, &proving) {
+            let why = "the card beside it is of another key, circuit, model or manifest".to_owned();
             return Err(Error::Key { path, why });
         }
         Ok(Keys { proving, card: bytes })

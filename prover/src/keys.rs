@@ -6,7 +6,6 @@ use std::{fs, path::PathBuf};
 use assay_verifier::{
     card::{Card, Setup},
     ids::{ModelDigest, Name},
-    value::Type,
 };
 use assay_zkml::{
     COMPILER, Compiled, KEY_FILE_VERSION, OsRng, ProvingKey, read_proving_key, setup,
@@ -65,8 +64,8 @@ impl KeyStore {
         if let Ok(card) = fs::read(&card_path) {
             let proving = read_proving_key(&key_path, compiled.circuit())?;
             let read = Card::from_bytes(&card)?;
-            if read.key != proving.verifying() || read.model != model {
-                let why = "the card beside it is of another key or model".to_owned();
+            if !fits(&read, compiled, model, &proving) {
+                let why = "the card beside it is of another key, model or manifest".to_owned();
                 return Err(Error::Key { path: key_path, why });
             }
             return Ok(Keys { proving, card });
@@ -87,21 +86,36 @@ impl KeyStore {
     }
 }
 
+/// Whether a card is of this key, circuit, model and manifest. The circuit alone is not enough: it does
+/// not say how far listed inputs reach.
+pub(crate) fn fits(
+    card: &Card,
+    compiled: &Compiled,
+    model: ModelDigest,
+    proving: &ProvingKey,
+) -> bool {
+    card.key == proving.verifying()
+        && card.circuit == compiled.circuit()
+        && card.model == model
+        && card.manifest == compiled.manifest().digest()
+        && card.inputs.iter().cloned().eq(compiled.program().input_ports())
+        && card.outputs.iter().cloned().eq(compiled.program().output_ports())
+}
+
 /// The card of a key that a single party made.
 pub(crate) fn single_party_card(
     compiled: &Compiled,
     model: ModelDigest,
     verifying: Vec<u8>,
 ) -> Card {
-    let kinds = |tensors: Vec<_>| tensors.into_iter().map(Type::Tensor).collect();
     Card {
         key: verifying,
         circuit: compiled.circuit(),
         model,
         manifest: compiled.manifest().digest(),
         compiler: COMPILER.to_owned(),
-        inputs: kinds(compiled.program().input_types().cloned().collect()),
-        outputs: kinds(compiled.program().output_types().cloned().collect()),
+        inputs: compiled.program().input_ports().collect(),
+        outputs: compiled.program().output_ports().collect(),
         setup: Setup::SingleParty,
     }
 }

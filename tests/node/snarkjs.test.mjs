@@ -70,6 +70,29 @@ test("a receipt's proof holds for snarkjs, and for its own inputs alone", { skip
   assert.equal(await snarkjs.groth16.verify(key, inputs, again), false);
 });
 
+test("so does one about values in the open, in a smaller circuit", { skip }, async () => {
+  const open = at("open");
+  good("compile", HEAD, "--public", "inputs,outputs", "--input-bits", "5", "--weight-bits", "8", "--activation-bits", "8", "-o", open);
+  const setup = last(good("setup", open, "--single-party", "--json"));
+  assert.ok(setup.rows < 1993 / 2, `${setup.rows} rows`);
+  const input = at("half.json");
+  writeFileSync(input, JSON.stringify({ input_data: [reals.map((real) => real / 2)] }));
+  const { outputs } = last(good("prove", open, "--input", input, "-o", at("open.cbor"), "--json"));
+  good("export", "snarkjs", at("open.cbor"), "-o", at("export-open"));
+  const [key, inputs, proof] = ["verification_key", "public", "proof"].map((name) => json(`export-open/${name}.json`));
+  // The context, 48 features as they are, and ten logits of 32 bits, seven to an element.
+  assert.equal(inputs.length, 1 + 48 + 2);
+  assert.deepEqual(inputs.slice(1, 49).map(Number), reals.map((real) => Math.min(real * 16, 31)));
+  const packed = outputs[0].map((logit, slot) => (BigInt(logit) + (1n << 31n)) << BigInt(32 * (slot % 7)));
+  const sum = (slots) => slots.reduce((sum, slot) => sum + slot, 0n);
+  assert.deepEqual(inputs.slice(49).map(BigInt), [sum(packed.slice(0, 7)), sum(packed.slice(7))]);
+  assert.equal(await snarkjs.groth16.verify(key, inputs, proof), true);
+  for (const index of [0, 1, 48, 49, 50]) {
+    const other = inputs.with(index, String(BigInt(inputs[index]) + 1n));
+    assert.equal(await snarkjs.groth16.verify(key, other, proof), false, `input ${index}`);
+  }
+});
+
 test("snarkjs reads the circuit", { skip }, async () => {
   good("export", "r1cs", folder, "-o", at("head.r1cs"));
   const info = await snarkjs.r1cs.info(at("head.r1cs"));

@@ -8,9 +8,10 @@ pub mod cases;
 pub mod raw;
 pub mod vector;
 
+use ark_bls12_381::Fr;
 use assay_verifier::{
     CallerValues, Commitment,
-    card::{Card, Setup},
+    card::{Card, Port, Setup, Visibility},
     evidence::{Evidence, session_user_data, tee_message, tee_statement},
     groth16::context,
     ids::{CircuitDigest, ManifestDigest, ModelDigest, Name, Nonce, OperationDigest, RunId, Salt},
@@ -97,8 +98,8 @@ impl Default for Fixture {
             model: head,
             manifest: ManifestDigest::new([0x3a; 32]),
             compiler: "assay-zkml/0".to_owned(),
-            inputs: vec![values[1].kind.clone()],
-            outputs: vec![values[2].kind.clone()],
+            inputs: vec![port(&values[1], Visibility::Committed)],
+            outputs: vec![port(&values[2], Visibility::Committed)],
             setup: Setup::SingleParty,
         };
         let threads = (name("threads"), Setting::Int(1));
@@ -253,14 +254,41 @@ impl Fixture {
         fixture
     }
 
+    /// The head's features listed among the public inputs, its logits packed, both disclosed.
+    pub fn public() -> Self {
+        let mut fixture = Self::default();
+        let [features, logits] = [&fixture.values[1], &fixture.values[2]];
+        fixture.card.inputs = vec![port(features, Visibility::Listed { low: -3, high: 77 })];
+        fixture.card.outputs = vec![port(logits, Visibility::Packed)];
+        fixture.disclosed = vec![0, 1, 2, 3];
+        fixture.trapdoor = Trapdoor::new(fixture.card.public_inputs(), 1);
+        fixture.card.key = fixture.trapdoor.key_bytes();
+        fixture
+    }
+
     /// A proof for a step of an operation.
     pub fn prove(&self, operation: &OperationDigest, index: u32) -> Evidence {
         let claims = self.operation();
         let step = &claims.steps[index as usize];
         let mut statement = vec![context(operation, index)];
-        for value in step.inputs.iter().chain(&step.outputs) {
+        let ports = self.card.inputs.iter().chain(&self.card.outputs);
+        for (value, port) in step.inputs.iter().chain(&step.outputs).zip(ports) {
             let commitment = claims.value(*value).expect("a value of the table").commitment;
-            statement.push(commitment.element().expect("a Poseidon commitment"));
+            let Value { kind, bytes, .. } = &self.values[*value as usize];
+            let integers = kind.tensor().and_then(|tensor| tensor.integers(bytes).ok());
+            let integers = integers.unwrap_or_default();
+            match port.visibility {
+                Visibility::Committed => {
+                    statement.push(commitment.element().expect("a Poseidon commitment"));
+                }
+                Visibility::Listed { .. } => statement.extend(integers.into_iter().map(Fr::from)),
+                // As FORMAT.md §2.5 says of i32: 7 slots of 32 bits, the first lowest.
+                Visibility::Packed => statement.extend(integers.chunks(7).map(|slots| {
+                    slots.iter().rev().fold(Fr::from(0u64), |packed, integer| {
+                        packed * Fr::from(1u64 << 32) + Fr::from(integer + (1 << 31))
+                    })
+                })),
+            }
         }
         Evidence::Zk { proof: Box::new(self.trapdoor.prove(&statement, 3)), step: index }
     }
@@ -288,6 +316,11 @@ impl Fixture {
 /// A name.
 pub fn name(text: &str) -> Name {
     Name::new(text).expect("a name inside the grammar")
+}
+
+/// A port for this value.
+pub fn port(value: &Value, visibility: Visibility) -> Port {
+    Port { kind: value.kind.clone(), visibility }
 }
 
 /// A nonce of 32 equal bytes.

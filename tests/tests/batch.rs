@@ -137,6 +137,45 @@ fn the_number_of_inputs_is_the_keys() {
     assert_eq!(hold, [statements[0].digest(), statements[3].digest()]);
 }
 
+/// Values in the open are in the statements that a batch checks together, whoever brings their bytes; a
+/// receipt that lies about one, or keeps it back, is refused as it is alone.
+#[test]
+fn public_values_are_those_of_the_openings() {
+    let fixture = Fixture::public();
+    let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
+    let image = fixture.caller_values();
+    let mut more = image.clone();
+    let (features, mut closed) = (&fixture.values[1], fixture.opening(1));
+    more.insert(features.name.clone(), features.bytes.clone());
+    let other_features = |opening| {
+        let mut receipt = fixture.receipt();
+        receipt.redact(1);
+        receipt.open(opening);
+        receipt.to_bytes()
+    };
+    closed.bytes = None;
+    let mut false_bytes = fixture.opening(1);
+    false_bytes.bytes = Some(vec![1; 4]);
+    let receipts = [fixture.bytes(), other_features(closed), other_features(false_bytes)];
+    let cases = [
+        (&receipts[0], &image, Ok(())),
+        (&receipts[1], &more, Ok(())),
+        (&receipts[1], &image, Err("public-value-hidden")),
+        (&receipts[2], &image, Err("opening-mismatch")),
+    ];
+    let items: Vec<_> = cases
+        .iter()
+        .map(|(receipt, values, _)| BatchItem { receipt, policy: &policy, values })
+        .collect();
+    let now = UnixMillis::new(NOW).unwrap();
+    let answers = verify_batch(&items, now);
+    for ((item, answer), (_, _, expected)) in items.iter().zip(answers).zip(&cases) {
+        let alone = verify(item.receipt, item.policy, now, item.values);
+        assert_eq!(answer.map(|_| ()).map_err(|error| error.code()), *expected);
+        assert_eq!(alone.map(|_| ()).map_err(|error| error.code()), *expected);
+    }
+}
+
 /// A batch answers what `verify` answers, whatever is wrong, and whatever stands beside it.
 #[test]
 fn answers_are_those_of_one_by_one() {

@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use assay_tests::receipts::{Fixture, NOW, cases, vector::Vector};
+use assay_tests::receipts::{Fixture, HEAD, NOW, cases, vector::Vector};
 use assay_verifier::{
-    CallerValues, Clock, Error, UnixMillis, explain, ids::Name, policy::Policy, report::Status,
-    verify, verify_archived,
+    CallerValues, Clock, Error, UnixMillis, explain, ids::Name, policy::Policy, public_inputs,
+    report::Status, verify, verify_archived,
 };
 
 /// All vectors, made once: each has an attester and keys of its own.
@@ -63,17 +63,18 @@ fn explain_agrees_with_verify() {
     }
 }
 
-/// An attestation by a session, one by a document of the operation's own, and a proof alone.
-fn three() -> [Fixture; 3] {
+/// An attestation by a session, one by a document of the operation's own, a proof alone, and a proof in
+/// the open.
+fn four() -> [Fixture; 4] {
     let own_document = Fixture { own_document: true, ..Fixture::default() };
     let mut proof_alone = Fixture { attested: Vec::new(), ..Fixture::default() };
     proof_alone.steps[0].methods = Default::default();
-    [Fixture::default(), own_document, proof_alone]
+    [Fixture::default(), own_document, proof_alone, Fixture::public()]
 }
 
 #[test]
 fn every_byte_of_a_receipt_is_covered() {
-    for fixture in three() {
+    for fixture in four() {
         let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
         let now = UnixMillis::new(NOW).unwrap();
         let (bytes, values) = (fixture.bytes(), fixture.caller_values());
@@ -104,6 +105,22 @@ fn every_truncation_is_refused() {
     for length in 0..bytes.len() {
         assert!(verify(&bytes[..length], &policy, now, &fixture.caller_values()).is_err());
     }
+}
+
+/// As `assay export` asks for them, of cards that nothing was held against.
+#[test]
+fn public_inputs_are_for_as_many_values_as_the_card_has_ports() {
+    let fixture = Fixture::public();
+    let (receipt, mut card) = (fixture.receipt(), fixture.card.clone());
+    let openings = receipt.openings().iter();
+    let opened = openings.filter_map(|o| Some((o.value, o.bytes.clone()?))).collect();
+    let inputs = public_inputs(&receipt, HEAD, &card, &opened).unwrap();
+    assert_eq!(inputs.len(), 1 + 4 + 1);
+    card.outputs.clear();
+    let error = public_inputs(&receipt, HEAD, &card, &opened).unwrap_err();
+    assert_eq!(error, Error::CardTypes { step: fixture.steps[1].name.clone() });
+    let error = public_inputs(&receipt, 9, &card, &opened).unwrap_err();
+    assert_eq!(error, Error::EvidenceStepUnknown { index: 9 });
 }
 
 #[test]

@@ -319,6 +319,12 @@ export interface Value {
 
 export type Type = TensorType | BytesType;
 
+/** A value of a proved step, and what of it is among the proof's public inputs. FORMAT.md §6.3. */
+export type Port = { readonly type: Type } & (
+  | { readonly visibility: "committed" | "packed" }
+  | { readonly visibility: "listed"; readonly low: number; readonly high: number }
+);
+
 export interface TensorType {
   readonly dtype: "f32" | "i8" | "i16" | "i32" | "u8";
   readonly shape: readonly number[];
@@ -372,8 +378,8 @@ export interface View {
     readonly model: Hex;
     readonly manifest: Hex;
     readonly compiler: string;
-    readonly inputs: readonly Type[];
-    readonly outputs: readonly Type[];
+    readonly inputs: readonly Port[];
+    readonly outputs: readonly Port[];
     readonly setup: string;
   }[];
 }

@@ -168,6 +168,8 @@ export type RejectCode =
   | "proof-invalid"
   | "proof-length"
   | "proof-point"
+  | "public-value-hidden"
+  | "public-value-range"
   | "recompute-mismatch"
   | "recompute-type"
   | "result-not-disclosed"

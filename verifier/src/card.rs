@@ -1,13 +1,16 @@
 //! Key cards: what a verifying key is the key of, and how it was made (FORMAT.md §6.4).
 
+mod port;
+
 use ciborium::Value as Cbor;
+
+pub use port::{Port, Visibility};
 
 use crate::{
     Error,
     cbor::{self, Item},
     groth16::VerifyingKey,
     ids::{CardDigest, CircuitDigest, KeyId, ManifestDigest, ModelDigest, Sha256Digest},
-    value::Type,
 };
 
 /// How a key was made, both phases.
@@ -39,10 +42,10 @@ pub struct Card {
     pub manifest: ManifestDigest,
     /// Name and version of the compiler.
     pub compiler: String,
-    /// Types of the values that the step takes; each is public as its commitment.
-    pub inputs: Vec<Type>,
-    /// Types of the values that the step gives; each is public as its commitment.
-    pub outputs: Vec<Type>,
+    /// The values that the step takes.
+    pub inputs: Vec<Port>,
+    /// The values that the step gives.
+    pub outputs: Vec<Port>,
     /// How the key was made.
     pub setup: Setup,
 }
@@ -67,8 +70,8 @@ impl Card {
             model: ModelDigest::new(fields.take("model")?.fixed()?),
             manifest: ManifestDigest::new(fields.take("manifest")?.fixed()?),
             compiler: fields.take("compiler")?.text()?,
-            inputs: ports_from_cbor(fields.take("inputs")?)?,
-            outputs: ports_from_cbor(fields.take("outputs")?)?,
+            inputs: Port::list_from_cbor(fields.take("inputs")?)?,
+            outputs: Port::list_from_cbor(fields.take("outputs")?)?,
             setup: setup_from_cbor(fields.take("setup")?)?,
         };
         fields.finish()?;
@@ -84,8 +87,8 @@ impl Card {
             ("model", cbor::bytes(self.model.as_bytes())),
             ("manifest", cbor::bytes(self.manifest.as_bytes())),
             ("compiler", cbor::text(&self.compiler)),
-            ("inputs", ports_to_cbor(&self.inputs)),
-            ("outputs", ports_to_cbor(&self.outputs)),
+            ("inputs", cbor::array(self.inputs.iter().map(Port::to_cbor))),
+            ("outputs", cbor::array(self.outputs.iter().map(Port::to_cbor))),
             ("setup", setup_to_cbor(&self.setup)),
         ]))
     }
@@ -100,35 +103,20 @@ impl Card {
         KeyId::new(*Sha256Digest::of(&self.key).as_bytes())
     }
 
-    /// How many public inputs the key must have: the context, and a commitment for every value.
+    /// The ports in the order of the public inputs: what the step takes, then what it gives.
+    pub fn ports(&self) -> impl Iterator<Item = &Port> {
+        self.inputs.iter().chain(&self.outputs)
+    }
+
+    /// How many public inputs the key must have: the context, and those of every port.
     pub fn public_inputs(&self) -> usize {
-        self.inputs.len().saturating_add(self.outputs.len()).saturating_add(1)
+        self.ports().map(Port::public_inputs).fold(1, usize::saturating_add)
     }
 
     /// The key, checked. FORMAT.md §6.2.
     pub fn verifying_key(&self) -> Result<VerifyingKey, Error> {
         VerifyingKey::from_bytes(&self.key, self.public_inputs())
     }
-}
-
-/// Version 0 knows one visibility: the public input is the value's commitment. FORMAT.md §6.4.
-const COMMITTED: &str = "committed";
-
-fn ports_to_cbor(kinds: &[Type]) -> Cbor {
-    cbor::array(kinds.iter().map(|kind| cbor::array([kind.to_cbor(), cbor::text(COMMITTED)])))
-}
-
-fn ports_from_cbor(item: Item) -> Result<Vec<Type>, Error> {
-    const EXPECTED: &str = r#"a list of [type, "committed"]"#;
-    let mut kinds = Vec::new();
-    for item in item.list()? {
-        let [kind, visibility] = item.tuple(EXPECTED)?;
-        if visibility.text()? != COMMITTED {
-            return Err(Error::FieldType { what: "card", field: "visibility", expected: EXPECTED });
-        }
-        kinds.push(Type::from_cbor(kind)?);
-    }
-    Ok(kinds)
 }
 
 fn setup_to_cbor(setup: &Setup) -> Cbor {

@@ -292,6 +292,12 @@ errors! {
     /// A point of a proof is not acceptable.
     ProofPoint { point: &'static str }
         => "proof-point", Malformed, "6.1", "point {point} of the proof is off the curve, outside the subgroup, the identity or not canonical";
+    /// A public input that nobody can compute.
+    PublicValueHidden { step: Name, value: Name }
+        => "public-value-hidden", Unproven, "6.3", "the key of step {step} has value {value} among its public inputs, and it is not opened";
+    /// A public input for which the circuit means nothing.
+    PublicValueRange { value: Name, low: i64, high: i64, found: i64 }
+        => "public-value-range", Unproven, "6.3", "value {value} has an element {found}, the key's circuit takes {low} to {high}";
     /// Glue gives another value.
     RecomputeMismatch { step: Name, expected: String, found: String }
         => "recompute-mismatch", Unproven, "7", "step {step} gives {expected}, the receipt says {found}";

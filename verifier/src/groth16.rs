@@ -5,8 +5,8 @@
 
 mod batch;
 
-use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
-use ark_ec::AffineRepr as _;
+use ark_bls12_381::{Bls12_381, Fr, G1Affine, G1Projective, G2Affine};
+use ark_ec::{AffineRepr as _, VariableBaseMSM as _};
 use ark_groth16::{Groth16, PreparedVerifyingKey, prepare_verifying_key};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 
@@ -103,7 +103,16 @@ impl VerifyingKey {
             return Err(Error::ProofInputs { expected: self.public_inputs, found: inputs.len() });
         }
         let Proof(proof) = proof;
-        match Groth16::<Bls12_381>::verify_proof(&self.prepared, proof, inputs) {
+        // One sum of products for all inputs: a key may have thousands.
+        let key = &self.prepared.vk.gamma_abc_g1;
+        let Some((constant, points)) = key.split_first() else { return Err(Error::ProofInvalid) };
+        let Ok(sum) = G1Projective::msm(points, inputs) else { return Err(Error::ProofInvalid) };
+        let inputs = sum + constant;
+        match Groth16::<Bls12_381>::verify_proof_with_prepared_inputs(
+            &self.prepared,
+            proof,
+            &inputs,
+        ) {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(Error::ProofInvalid),
         }

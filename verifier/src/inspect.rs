@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     Error,
-    card::{Card, Setup},
+    card::{Card, Port, Setup},
     evidence::Evidence,
     ids::{CardDigest, CircuitDigest, KeyId, ManifestDigest, ModelDigest, Name, OperationDigest},
     operation::{Methods, Operation, Settings, Step},
@@ -77,8 +77,8 @@ struct CardView {
     model: ModelDigest,
     manifest: ManifestDigest,
     compiler: String,
-    inputs: Vec<Type>,
-    outputs: Vec<Type>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
     setup: String,
 }
 

@@ -29,6 +29,6 @@ pub use commitment::{Algorithm, Commitment};
 pub use error::{Error, ErrorKind};
 pub use time::{TimeError, UnixMillis};
 pub use verify::{
-    BatchItem, CallerValues, Clock, ResultValue, Verified, VerifiedArchived, explain, verify,
-    verify_archived, verify_batch,
+    BatchItem, CallerValues, Clock, ResultValue, Verified, VerifiedArchived, explain,
+    public_inputs, verify, verify_archived, verify_batch,
 };

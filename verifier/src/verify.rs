@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 pub use batch::{BatchItem, verify_batch};
 use examination::Examination;
+pub use zk::public_inputs;
 
 use batch::Known;
 
@@ -195,7 +196,7 @@ fn examine_release<'a>(
     if over(&exam) {
         return exam;
     }
-    zk::check(&mut exam, &receipt, &cards, known);
+    zk::check(&mut exam, &receipt, &cards, &values, known);
     recompute::check(&mut exam, &receipt, &values);
     requirements::check(&mut exam, &receipt);
     values::results(&mut exam, &receipt, values);

@@ -55,6 +55,8 @@ export const SAYS: Readonly<Record<RejectCode, string>> = {
   "proof-invalid": "The proof does not hold for this operation and these values.",
   "proof-length": "The proof has the wrong length.",
   "proof-point": "The proof contains an unacceptable curve point.",
+  "public-value-hidden": "The proof is about a value itself, and this receipt does not disclose it.",
+  "public-value-range": "A value is beyond the range for which the proof means something.",
 
   // Evidence as a whole.
   "document-without-nonce": "An attestation made for one operation needs a nonce, and there is none.",

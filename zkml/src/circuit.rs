@@ -1,9 +1,10 @@
 //! The circuit of a program: the same meaning, as rows.
 //!
-//! Wires, in this order: the constant; `context`; a commitment per input, per output; then privately
-//! the square of `context`; per input its salt, its integers with their bits, and the sponge; per
-//! node of the program what its gadgets need; per output its salt, its packed elements or bits, and
-//! the sponge. [`crate::Witness`] fills them in the same order. Linear maps, sums and copies have no
+//! Wires, in this order: the constant; `context`; per input a commitment or its integers, per output
+//! a commitment or its packed elements; then privately the square of `context`; per input its salt, its
+//! integers with their bits, and the sponge, or the sum of public integers; per node of the program
+//! what its gadgets need; per output its salt, its packed elements or bits, and the sponge, or the
+//! bits of a public one. [`crate::Witness`] fills them in the same order. Linear maps, sums and copies have no
 //! wires and no rows: their combinations are written where they are used, one at a time.
 
 #[cfg(test)]
@@ -13,9 +14,13 @@ pub(crate) mod cost;
 mod gadgets;
 mod ports;
 mod poseidon;
+#[cfg(test)]
+pub(crate) mod specimens;
 mod sums;
 #[cfg(test)]
 mod tests;
+
+use assay_verifier::groth16::MAX_PUBLIC_INPUTS;
 
 use self::sums::{Sums, Wires};
 pub(crate) use self::{
@@ -35,15 +40,17 @@ pub(crate) const CONTEXT: Wire = 1;
 
 /// Writes the rows of a program.
 pub(crate) fn build(program: &Program) -> Result<R1cs, Error> {
-    let public_inputs = 1 + program.inputs.len() + program.outputs.len();
+    let public_inputs = program.public_inputs();
+    if public_inputs > MAX_PUBLIC_INPUTS {
+        return Err(Error::PublicInputs { limit: MAX_PUBLIC_INPUTS, found: public_inputs });
+    }
     let mut builder = Builder::new(public_inputs);
     context(&mut builder);
-    let mut commitments = CONTEXT + 1..=public_inputs;
-    let mut next = || commitments.next().expect("one public input per value");
+    let mut public = CONTEXT + 1..=public_inputs;
 
     let mut inputs = Vec::with_capacity(program.inputs.len());
     for value in &program.inputs {
-        inputs.push(ports::input(&mut builder, value, next())?);
+        inputs.push(ports::input(&mut builder, value, &mut public)?);
     }
     let mut sums = Sums::new(program);
     for node in &program.nodes {
@@ -90,7 +97,7 @@ pub(crate) fn build(program: &Program) -> Result<R1cs, Error> {
         sums.push(wires);
     }
     for value in &program.outputs {
-        ports::output(&mut builder, value, &sums, next())?;
+        ports::output(&mut builder, value, &sums, &mut public)?;
     }
     Ok(builder.finish())
 }

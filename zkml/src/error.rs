@@ -157,6 +157,10 @@ errors! {
     ProofRefused { why: assay_verifier::Error }
         => "zkml-proof-refused", "the proof just made is refused by the verifier: {why}",
         "the proving key is damaged or belongs to another circuit: run the setup again";
+    /// More public inputs than a key may have.
+    PublicInputs { limit: usize, found: usize }
+        => "zkml-public-inputs", "the circuit has {found} public inputs, a key has at most {limit}",
+        "let the large inputs be committed to: leave them out of --public";
     /// Another number of salts than values.
     SaltCount { expected: usize, found: usize }
         => "zkml-salt-count", "the step gives {expected} values, {found} salts were given", "";

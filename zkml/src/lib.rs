@@ -42,7 +42,7 @@ pub use self::{
     fidelity::{Fidelity, LayerError, Report},
     graph::Graph,
     key::{KEY_FILE_VERSION, ProvingKey, open_proving_key, read_proving_key, write_proving_key},
-    manifest::{COMPILER, Input, Layer, Manifest, Output, Rounding},
+    manifest::{COMPILER, Input, Layer, Manifest, Output, Rounding, Visibility},
     program::{Interval, MAX_BITS, Program},
     prove::{Timed, prove, prove_timed},
     quantize::{InputType, Options, quantize},

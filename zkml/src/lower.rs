@@ -17,7 +17,7 @@ use crate::{
     Error,
     graph::{self, Graph, NodeId},
     layout::Pick,
-    manifest::{self, COMPILER, Layer, Manifest, Rounding},
+    manifest::{self, COMPILER, Layer, Manifest, Rounding, Visibility},
     program::{Interval, Node, Op, Program, Rescale, candidates, shift_bits},
 };
 
@@ -32,8 +32,8 @@ pub(crate) trait Decide {
     /// How a value becomes the operand of a map that uses each number often.
     fn operand(&mut self, site: &Site<'_>) -> Result<Operand, Error>;
 
-    /// Element type, and bits to shift out.
-    fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32), Error>;
+    /// Element type, bits to shift out, and whether a verifier sees it.
+    fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32, Visibility), Error>;
 }
 
 /// What is known of weights before they are integers.

@@ -53,6 +53,28 @@ pub struct Input {
     pub low: i64,
     /// Largest integer.
     pub high: i64,
+    /// Whether a verifier sees it.
+    #[serde(default, skip_serializing_if = "Visibility::is_committed")]
+    pub visibility: Visibility,
+}
+
+/// What of a value a proof is about: its commitment, or the value itself. Whoever verifies must have
+/// a public one; its circuit has fewer rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visibility {
+    /// The circuit opens the value's Poseidon commitment.
+    #[default]
+    Committed,
+    /// The value's integers are public inputs of the circuit.
+    Public,
+}
+
+impl Visibility {
+    /// Committed ports are not written: manifests from before there were others stay what they are.
+    fn is_committed(&self) -> bool {
+        *self == Self::Committed
+    }
 }
 
 /// Choices for one layer.
@@ -102,6 +124,9 @@ pub struct Output {
     pub kind: Type,
     /// Bits shifted out before the value; 0 is exact.
     pub shift: u32,
+    /// Whether a verifier sees it.
+    #[serde(default, skip_serializing_if = "Visibility::is_committed")]
+    pub visibility: Visibility,
 }
 
 impl Manifest {
@@ -154,6 +179,7 @@ mod tests {
                 kind: kind(Dtype::I8, 3, -4),
                 low: -128,
                 high: 127,
+                visibility: Visibility::Committed,
             }],
             layers: vec![
                 Layer::Linear { node: "fc".into(), weight_bits: 8, weight_scale: -7 },
@@ -175,7 +201,12 @@ mod tests {
                     scale: -8,
                 },
             ],
-            outputs: vec![Output { name: "y".into(), kind: kind(Dtype::I32, 2, -8), shift: 0 }],
+            outputs: vec![Output {
+                name: "y".into(),
+                kind: kind(Dtype::I32, 2, -8),
+                shift: 0,
+                visibility: Visibility::Public,
+            }],
         }
     }
 
@@ -192,6 +223,8 @@ mod tests {
             text.replace("\"shift\": 3,", "\"shift\": 3, \"clamp\": null,"),
             text.replace("\"shift\": 3,", "\"shift\": 3, \"more\": 1,"),
             text.replacen("\"low\": -128,", "", 1),
+            text.replace("\"high\": 127", "\"high\": 127,\n      \"visibility\": \"committed\""),
+            text.replace("\"public\"", "\"secret\""),
             text.replace("half-up", "half-even"),
             format!("{text}{text}"),
         ];
@@ -207,6 +240,9 @@ mod tests {
         let base = manifest().digest();
         let mut other = manifest();
         other.inputs[0].high = 126;
+        assert_ne!(other.digest(), base);
+        let mut other = manifest();
+        other.inputs[0].visibility = Visibility::Public;
         assert_ne!(other.digest(), base);
         let mut other = manifest();
         other.layers.pop();

@@ -9,7 +9,10 @@ mod shift;
 
 use std::sync::Arc;
 
-use assay_verifier::value::TensorType;
+use assay_verifier::{
+    card::{Port, Visibility},
+    value::{TensorType, Type},
+};
 
 pub use self::interval::{Interval, MAX_BITS};
 pub(crate) use self::{
@@ -19,6 +22,7 @@ pub(crate) use self::{
 use crate::{
     Error,
     layout::{Pick, Window},
+    manifest,
 };
 
 /// A straight line of integer operations over vectors.
@@ -65,6 +69,21 @@ pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) kind: TensorType,
     pub(crate) range: Interval,
+    pub(crate) visibility: manifest::Visibility,
+}
+
+impl Input {
+    /// How a verifier sees it. Where it is public, it is listed: what the verifier holds against the
+    /// range takes no rows, while packed integers would have to be taken apart into bits again.
+    pub(crate) fn port(&self) -> Port {
+        let visibility = match self.visibility {
+            manifest::Visibility::Committed => Visibility::Committed,
+            manifest::Visibility::Public => {
+                Visibility::Listed { low: self.range.low(), high: self.range.high() }
+            }
+        };
+        Port { kind: Type::Tensor(self.kind.clone()), visibility }
+    }
 }
 
 /// An output of the step: a node's results, shifted right by `shift`, rounding half up.
@@ -74,6 +93,19 @@ pub(crate) struct Output {
     pub(crate) kind: TensorType,
     pub(crate) node: usize,
     pub(crate) shift: u32,
+    pub(crate) visibility: manifest::Visibility,
+}
+
+impl Output {
+    /// How a verifier sees it. Where it is public, it is packed: a row for each field element, since
+    /// the intervals of the program show already that every integer is in its slot.
+    pub(crate) fn port(&self) -> Port {
+        let visibility = match self.visibility {
+            manifest::Visibility::Committed => Visibility::Committed,
+            manifest::Visibility::Public => Visibility::Packed,
+        };
+        Port { kind: Type::Tensor(self.kind.clone()), visibility }
+    }
 }
 
 impl Program {
@@ -95,6 +127,22 @@ impl Program {
     /// Types of the outputs.
     pub fn output_types(&self) -> impl Iterator<Item = &TensorType> {
         self.outputs.iter().map(|output| &output.kind)
+    }
+
+    /// What the key card says of the inputs.
+    pub fn input_ports(&self) -> impl Iterator<Item = Port> {
+        self.inputs.iter().map(Input::port)
+    }
+
+    /// What the key card says of the outputs.
+    pub fn output_ports(&self) -> impl Iterator<Item = Port> {
+        self.outputs.iter().map(Output::port)
+    }
+
+    /// Public inputs of the circuit: `context`, and those of every port.
+    pub(crate) fn public_inputs(&self) -> usize {
+        let ports = self.input_ports().chain(self.output_ports());
+        1 + ports.map(|port| port.public_inputs()).sum::<usize>()
     }
 
     /// Name, type, and smallest and largest integer of each input.

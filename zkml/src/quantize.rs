@@ -4,9 +4,9 @@ use assay_verifier::value::{Dtype, TensorType, Type};
 
 use crate::{
     Error,
-    graph::{Graph, Op},
+    graph::{Graph, Op, Port},
     lower::{Decide, Lowered, Operand, Site, Weights, lower, power_of_two},
-    manifest::{self, Layer, Manifest},
+    manifest::{self, Layer, Manifest, Visibility},
     program::{Interval, Program, Rescale, shift_right},
 };
 
@@ -27,6 +27,8 @@ pub struct Options<'a> {
     pub headroom: Option<u32>,
     /// Element type of the outputs: i8, i16 or i32.
     pub output: Dtype,
+    /// What is to be public: `inputs`, `outputs`, or ports by their names in the model.
+    pub public: &'a [String],
 }
 
 /// An input's type, and the range of its integers.
@@ -49,8 +51,15 @@ impl InputType {
 impl Options<'_> {
     /// 8-bit weights, 12-bit activations, exact 32-bit outputs, no calibration.
     pub fn new(inputs: Vec<InputType>) -> Self {
-        let (weight_bits, activation_bits, output) = (8, 12, Dtype::I32);
-        Self { inputs, calibration: None, weight_bits, activation_bits, headroom: None, output }
+        Self {
+            inputs,
+            calibration: None,
+            weight_bits: 8,
+            activation_bits: 12,
+            headroom: None,
+            output: Dtype::I32,
+            public: &[],
+        }
     }
 }
 
@@ -70,22 +79,53 @@ pub fn quantize(onnx: &[u8], options: &Options<'_>) -> Result<Manifest, Error> {
         let (expected, found) = (graph.inputs().len(), options.inputs.len());
         return Err(Error::InputCount { expected, found });
     }
-    let inputs: Vec<_> = graph
-        .inputs()
-        .iter()
-        .zip(&options.inputs)
-        .map(|(port, InputType { kind, range })| manifest::Input {
-            name: port.name.clone(),
-            kind: Type::Tensor(kind.clone()),
-            low: range.0,
-            high: range.1,
-        })
-        .collect();
+    known_ports(&graph, options.public)?;
+    let inputs = declared(&graph, &options.inputs, options.public);
     let seen = match options.calibration {
         None => None,
         Some(samples) => Some(largest_values(&traces(&graph, &options.inputs, samples)?)),
     };
     choose(&graph, &inputs, options, seen.as_deref()).map(|lowered| lowered.manifest)
+}
+
+/// The model's inputs as the manifest states them.
+pub(crate) fn declared(
+    graph: &Graph,
+    inputs: &[InputType],
+    public: &[String],
+) -> Vec<manifest::Input> {
+    let declare = |(port, InputType { kind, range }): (&Port, &InputType)| manifest::Input {
+        name: port.name.clone(),
+        kind: Type::Tensor(kind.clone()),
+        low: range.0,
+        high: range.1,
+        visibility: visibility(public, &port.name, INPUTS),
+    };
+    graph.inputs().iter().zip(inputs).map(declare).collect()
+}
+
+const INPUTS: &str = "inputs";
+const OUTPUTS: &str = "outputs";
+
+fn visibility(public: &[String], name: &str, all: &str) -> Visibility {
+    match public.iter().any(|word| word == name || word == all) {
+        true => Visibility::Public,
+        false => Visibility::Committed,
+    }
+}
+
+/// Errors: a word that is neither a port of the model nor stands for all of them.
+pub(crate) fn known_ports(graph: &Graph, public: &[String]) -> Result<(), Error> {
+    let ports = graph.inputs().iter().chain(graph.outputs()).map(|port| port.name.as_str());
+    let known: Vec<&str> = [INPUTS, OUTPUTS].into_iter().chain(ports).collect();
+    match public.iter().find(|word| !known.contains(&word.as_str())) {
+        None => Ok(()),
+        Some(word) => Err(Error::Options {
+            option: "what is public",
+            expected: "inputs, outputs, or a port of the model",
+            found: word.clone(),
+        }),
+    }
 }
 
 /// The same, from what has been read and seen already.
@@ -206,7 +246,7 @@ impl Decide for Choose<'_> {
     }
 
     /// Exact where the worst case fits, otherwise the fewest bits shifted out.
-    fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32), Error> {
+    fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32, Visibility), Error> {
         let dtype = self.options.output;
         let (low, high) = dtype.range().unwrap_or_default();
         let fits = |shift: &u32| {
@@ -214,7 +254,8 @@ impl Decide for Choose<'_> {
             let after: Interval = site.bounds.map(|value| shifted.apply(value));
             low <= after.low() && after.high() <= high
         };
-        Ok((dtype, (0..=60).find(fits).unwrap_or(60)))
+        let visibility = visibility(self.options.public, site.name, OUTPUTS);
+        Ok((dtype, (0..=60).find(fits).unwrap_or(60), visibility))
     }
 }
 
@@ -310,10 +351,10 @@ impl Decide for Replay<'_> {
         Ok(operand)
     }
 
-    fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32), Error> {
+    fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32, Visibility), Error> {
         match self.outputs.next() {
             Some(output) if output.name == site.name => match output.kind.tensor() {
-                Some(tensor) => Ok((tensor.dtype(), output.shift)),
+                Some(tensor) => Ok((tensor.dtype(), output.shift, output.visibility)),
                 None => Err(mismatch(format!("output {}", site.name), Some(output))),
             },
             other => Err(mismatch(format!("output {}", site.name), other)),

@@ -63,10 +63,14 @@ pub enum Kind {
     Context,
     /// Nothing but a number above its ceiling is said to exceed it.
     Exceeds,
+    /// Uses the integers of a public input, which nothing else in the circuit may do.
+    Listed,
     /// A combination becomes a wire.
     Materialize,
     /// Sign times magnitude: ReLU.
     Mux,
+    /// A packed element of a public output is the public input.
+    Packed,
     /// Two numbers are multiplied.
     Product,
     /// An input lies in its declared range.
@@ -90,8 +94,10 @@ impl fmt::Display for Kind {
             Self::Commitment => "commitment",
             Self::Context => "context",
             Self::Exceeds => "exceeds",
+            Self::Listed => "listed",
             Self::Materialize => "materialize",
             Self::Mux => "mux",
+            Self::Packed => "packed",
             Self::Product => "product",
             Self::Range => "range",
             Self::Recompose => "recompose",

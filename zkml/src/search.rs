@@ -5,7 +5,7 @@
 //! the rows fit the next smaller domain. In the smallest domain that was kept, rows to spare are then
 //! spent on the bits that win most.
 
-use assay_verifier::value::{Dtype, TensorType, Type};
+use assay_verifier::value::{Dtype, TensorType};
 use rayon::prelude::*;
 
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
     fidelity::{self, Fidelity, Report, measure},
     graph::Graph,
     lower::Lowered,
-    manifest::{self, Manifest},
-    quantize::{InputType, Options, choose, largest_values},
+    manifest::Manifest,
+    quantize::{InputType, Options, choose, declared, known_ports, largest_values},
 };
 
 /// What is asked of [`search`].
@@ -30,6 +30,8 @@ pub struct Wanted<'a> {
     pub headroom: u32,
     /// What is to be kept on the samples.
     pub fidelity: Fidelity,
+    /// What is to be public: `inputs`, `outputs`, or ports by their names in the model.
+    pub public: &'a [String],
     /// Bits of a weight, where they are not to be found.
     pub weight_bits: Option<u32>,
     /// Bits of an activation, where they are not to be found.
@@ -66,6 +68,7 @@ pub struct Bits {
 /// fidelity that no choice keeps.
 pub fn search(onnx: &[u8], wanted: &Wanted<'_>) -> Result<Found, Error> {
     let graph = Graph::from_onnx(onnx)?;
+    known_ports(&graph, wanted.public)?;
     let (low, high) = wanted.range;
     if !(low < high && low.is_finite() && high.is_finite()) {
         let found = format!("{low},{high}");
@@ -179,28 +182,18 @@ impl Attempts<'_> {
             .input_shapes()
             .map(|(_, shape)| input_type(shape, self.wanted.range, bits.input));
         let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
-        let inputs: Vec<manifest::Input> = self
-            .graph
-            .input_shapes()
-            .zip(&kinds)
-            .map(|((name, _), InputType { kind, range })| manifest::Input {
-                name: name.to_owned(),
-                kind: Type::Tensor(kind.clone()),
-                low: range.0,
-                high: range.1,
-            })
-            .collect();
+        let inputs = declared(self.graph, &kinds, self.wanted.public);
         let options = Options {
             weight_bits: bits.weight,
             activation_bits: bits.activation,
             headroom: Some(self.wanted.headroom),
+            public: self.wanted.public,
             ..Options::new(kinds)
         };
         let lowered = choose(self.graph, &inputs, &options, Some(&self.seen))?;
         let report = measure(self.graph, &lowered, &self.samples, &self.exact)?;
         let rows = 1 + cost::rows(&lowered.program)?.iter().map(|(_, rows)| rows).sum::<usize>();
-        let public = 1 + lowered.program.inputs.len() + lowered.program.outputs.len();
-        let domain = (rows + public + 1).next_power_of_two();
+        let domain = (rows + lowered.program.public_inputs() + 1).next_power_of_two();
         Ok(Attempt { lowered, report, bits, rows, domain })
     }
 

@@ -7,6 +7,7 @@ use assay_verifier::{ids::Salt, poseidon};
 use crate::{
     Error, circuit,
     circuit::{assign_bits, assign_sponge},
+    manifest::Visibility,
     program::{Interval, Node, Op, Program, Rescale, candidates, half, shift_bits, shift_right},
 };
 
@@ -19,7 +20,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// The public inputs: `context`, then a commitment per input and per output.
+    /// The public inputs: `context`, then those of every input and output.
     pub fn public_inputs(&self) -> &[Fr] {
         &self.wires[1..=self.public_inputs]
     }
@@ -87,15 +88,20 @@ pub(crate) fn fill(
     salts: &[Salt],
     trace: &[Vec<i64>],
 ) -> Result<Witness, Error> {
-    let public_inputs = 1 + program.inputs.len() + program.outputs.len();
+    let public_inputs = program.public_inputs();
     let mut wires = vec![Fr::from(1u64), context];
     wires.resize(public_inputs + 1, Fr::from(0u64));
     wires.push(context * context);
-    let mut commitments = Vec::with_capacity(public_inputs - 1);
+    let mut public = Vec::with_capacity(public_inputs - 1);
     let (input_salts, output_salts) = salts.split_at(program.inputs.len());
 
     // Lowering puts the inputs first, in order.
     for ((input, salt), values) in program.inputs.iter().zip(input_salts).zip(trace) {
+        if input.visibility == Visibility::Public {
+            public.extend(values.iter().copied().map(Fr::from));
+            wires.push(values.iter().copied().map(Fr::from).sum());
+            continue;
+        }
         let (bits, exact) = circuit::input_bits(input.range);
         wires.push(poseidon::salt_element(salt));
         for value in values {
@@ -105,14 +111,16 @@ pub(crate) fn fill(
                 assign_bits(&mut wires, input.range.high() - value, bits);
             }
         }
-        commitments.push(commit(&mut wires, &input.kind, salt, values, false)?);
+        public.push(commit(&mut wires, &input.kind, salt, values, false)?);
     }
     for (node, results) in program.nodes.iter().zip(trace) {
         gadgets(&mut wires, program, node, trace, results)?;
     }
     let mut outputs = Vec::with_capacity(program.outputs.len());
     for (output, salt) in program.outputs.iter().zip(output_salts) {
-        wires.push(poseidon::salt_element(salt));
+        if output.visibility == Visibility::Committed {
+            wires.push(poseidon::salt_element(salt));
+        }
         let sums = &trace[output.node];
         if output.shift > 0 {
             for (sum, bound) in sums.iter().zip(&program.nodes[output.node].bounds) {
@@ -121,10 +129,17 @@ pub(crate) fn fill(
             }
         }
         let values: Vec<i64> = sums.iter().map(|sum| shift_right(*sum, output.shift)).collect();
-        commitments.push(commit(&mut wires, &output.kind, salt, &values, output.shift == 0)?);
+        match output.visibility {
+            Visibility::Committed => {
+                public.push(commit(&mut wires, &output.kind, salt, &values, output.shift == 0)?);
+            }
+            Visibility::Public => {
+                public.extend(poseidon::pack(&output.kind, &output.kind.bytes_of(&values)?)?);
+            }
+        }
         outputs.push(values);
     }
-    wires[circuit::CONTEXT + 1..=public_inputs].copy_from_slice(&commitments);
+    wires[circuit::CONTEXT + 1..=public_inputs].copy_from_slice(&public);
     Ok(Witness { wires, public_inputs, outputs })
 }
 

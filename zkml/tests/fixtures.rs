@@ -81,6 +81,7 @@ fn programs_stay_close_and_circuits_are_the_programs() {
             samples: &samples,
             headroom: 1,
             fidelity: Fidelity::MaxAbs(1.0),
+            public: &[],
             weight_bits: Some(10),
             activation_bits: Some(10),
             input_bits: Some(8),

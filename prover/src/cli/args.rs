@@ -84,7 +84,7 @@ pub(super) struct CompileArgs {
     #[arg(short, long)]
     pub(super) output: PathBuf,
     /// A quantization that is there, as `quantize` writes it; by default one is chosen.
-    #[arg(long, conflicts_with_all = ["calibrate", "weight_bits", "activation_bits", "input_bits"])]
+    #[arg(long, conflicts_with_all = ["calibrate", "weight_bits", "activation_bits", "input_bits", "public"])]
     pub(super) manifest: Option<PathBuf>,
     /// Inputs to choose by: JSON (lists, or input_data), a .npy file, or a folder of PNGs; by default
     /// random ones.
@@ -112,6 +112,9 @@ pub(super) struct CompileArgs {
     /// Bits of an input; by default as few as keep the fidelity, 7 or 8 at most.
     #[arg(long)]
     pub(super) input_bits: Option<u32>,
+    /// Values that whoever verifies must see, for fewer rows: inputs, outputs, or ports of the model.
+    #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
+    pub(super) public: Vec<String>,
     /// Print one JSON object as the last line, and no table.
     #[arg(long)]
     pub(super) json: bool,
@@ -258,6 +261,9 @@ pub(super) struct QuantizeArgs {
     /// Bits of an activation in the worst case.
     #[arg(long, default_value_t = 12)]
     pub(super) activation_bits: u32,
+    /// Values that whoever verifies must see, for fewer rows: inputs, outputs, or ports of the model.
+    #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
+    pub(super) public: Vec<String>,
     /// Where to write the manifest.
     #[arg(short, long)]
     pub(super) output: PathBuf,

@@ -85,6 +85,7 @@ fn chosen(onnx: &[u8], args: &CompileArgs) -> Result<Found, Error> {
         range: args.range,
         samples: &samples,
         headroom,
+        public: &args.public,
         fidelity: args.fidelity.unwrap_or(if args.calibrate.is_some() {
             Fidelity::Top1(0.998)
         } else {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use assay_verifier::{card::Card, evidence::Evidence, groth16::context, receipt::Receipt};
+use assay_verifier::{card::Card, evidence::Evidence, public_inputs, receipt::Receipt};
 use assay_zkml::snarkjs;
 
 use super::{Outcome, read, write};
@@ -26,19 +26,17 @@ pub(super) fn snarkjs(receipt: &Path, output: &Path) -> Result<Outcome, Error> {
     });
     let (proof, step) =
         proofs.min_by_key(|(_, step)| *step).ok_or_else(|| usage("it has no proof"))?;
-    let operation = receipt.operation();
-    let found = usize::try_from(step).ok().and_then(|step| operation.steps.get(step));
+    let steps = &receipt.operation().steps;
+    let found = usize::try_from(step).ok().and_then(|step| steps.get(step));
     let claim = found.ok_or_else(|| usage("its proof is of no step"))?;
-    let mut inputs = vec![context(&receipt.digest(), step)];
-    for index in claim.inputs.iter().chain(&claim.outputs) {
-        let element = operation.value(*index).and_then(|value| value.commitment.element());
-        inputs.push(element.ok_or_else(|| usage("a value of its step is no field element"))?);
-    }
     let mut cards = receipt.cards().filter(|(digest, _)| Some(*digest) == claim.card);
     let (_, card) = cards.next().ok_or_else(|| usage("it has no card for its proof"))?;
-    let key = Card::from_bytes(card)?.key;
+    let card = Card::from_bytes(card)?;
+    let openings = receipt.openings().iter();
+    let opened = openings.filter_map(|o| Some((o.value, o.bytes.clone()?))).collect();
+    let inputs = public_inputs(&receipt, step, &card, &opened)?;
     let files = [
-        ("verification_key.json", snarkjs::verification_key(&key, inputs.len())?),
+        ("verification_key.json", snarkjs::verification_key(&card.key, inputs.len())?),
         ("proof.json", snarkjs::proof(proof.as_slice())?),
         ("public.json", snarkjs::public(&inputs)),
     ];

@@ -12,6 +12,7 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Outcome, Error> {
     let options = Options {
         weight_bits: args.weight_bits,
         activation_bits: args.activation_bits,
+        public: &args.public,
         ..Options::new(args.inputs.clone())
     };
     let manifest = quantize(&onnx, &options)?.to_bytes();

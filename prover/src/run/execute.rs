@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use assay_verifier::{
-    card::Card,
+    card::{Card, Visibility},
     groth16::{PROOF_BYTES, context},
     ids::{CardDigest, ModelKind, Name, OperationDigest},
     operation::{Setting, Settings, ValueEntry},
@@ -58,6 +58,9 @@ impl Prepared {
             progress.end(started);
             let proved =
                 choices.iter().any(|choice| choice.proved().any(|name| *name == step.name));
+            if proved {
+                disclosed(definition, step, &compiled)?;
+            }
             let keys = match keys.filter(|_| proved) {
                 Some(keys) => Some(keys.open(&step.name, *digest, &compiled, progress)?),
                 None => None,
@@ -188,6 +191,19 @@ fn types_fit(
             let theirs: Vec<_> = theirs.into_iter().cloned().map(Type::Tensor).collect();
             let theirs = list(&theirs.iter().collect::<Vec<_>>());
             return Err(format!("the model {what} {theirs}, the step {}", list(&ours)));
+        }
+    }
+    Ok(())
+}
+
+/// What a proof shows in the open, a receipt must disclose: nobody could verify it otherwise.
+fn disclosed(definition: &Definition, step: &Step, compiled: &Compiled) -> Result<(), Error> {
+    let program = compiled.program();
+    let names = step.inputs.iter().chain(step.outputs.iter().map(|(name, _)| name));
+    for (name, port) in names.zip(program.input_ports().chain(program.output_ports())) {
+        if port.visibility != Visibility::Committed && !definition.disclose.contains(name) {
+            let (step, value) = (step.name.clone(), name.clone());
+            return Err(Error::PublicNotDisclosed { step, value });
         }
     }
     Ok(())

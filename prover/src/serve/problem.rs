@@ -137,6 +137,7 @@ impl From<Error> for Problem {
             | Error::NoRandomness { .. }
             | Error::OwnReceipt { .. }
             | Error::Panicked { .. }
+            | Error::PublicNotDisclosed { .. }
             | Error::Unreadable { .. }
             | Error::Unwritable { .. }
             | Error::Usage { .. }

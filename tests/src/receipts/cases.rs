@@ -7,6 +7,7 @@ mod keys;
 mod loosened;
 mod plan;
 mod policy;
+mod public;
 
 use std::collections::BTreeMap;
 
@@ -65,6 +66,7 @@ pub fn all() -> Vec<Vector> {
         loosened::ROWS,
         plan::ROWS,
         policy::ROWS,
+        public::ROWS,
     ];
     let mut vectors: Vec<_> = rows.into_iter().flatten().map(vector).collect();
     vectors.sort_by_key(|vector| vector.name);

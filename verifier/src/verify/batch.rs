@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{CallerValues, Clock, Verified, decide, zk};
+use super::{CallerValues, Clock, Verified, cards::Checked, decide, values::Opened, zk};
 use crate::{
     Error, UnixMillis,
     card::Card,
@@ -61,7 +61,7 @@ pub fn verify_batch(items: &[BatchItem<'_>], now: UnixMillis) -> Vec<Result<Veri
     for item in items {
         // Whatever cannot be read here is refused below, with its reason.
         if let Ok(receipt) = Receipt::from_bytes(item.receipt) {
-            statements.extend(claimed(&receipt, &mut known));
+            statements.extend(claimed(&receipt, item.values, &mut known));
         }
     }
     for statement in groth16::that_hold(&statements) {
@@ -74,22 +74,31 @@ pub fn verify_batch(items: &[BatchItem<'_>], now: UnixMillis) -> Vec<Result<Veri
     items.iter().map(outcome).collect()
 }
 
-/// What the proofs of a receipt claim, as far as it can be read.
-fn claimed(receipt: &Receipt, known: &mut Known) -> Vec<Statement> {
-    let mut keys = BTreeMap::new();
+/// What the proofs of a receipt claim, as far as it can be read. Openings are not held against their
+/// commitments here: [`decide`] asks for the statement that follows from those that were.
+fn claimed(receipt: &Receipt, given: &CallerValues, known: &mut Known) -> Vec<Statement> {
+    let mut cards = BTreeMap::new();
     for (digest, bytes) in receipt.cards() {
-        let key = Card::from_bytes(bytes).and_then(|card| known.key(digest, &card));
-        if let Ok(key) = key {
-            known.keys.insert(digest, Arc::clone(&key));
-            keys.insert(digest, key);
+        let Ok(card) = Card::from_bytes(bytes) else { continue };
+        let Ok(key) = known.key(digest, &card) else { continue };
+        known.keys.insert(digest, Arc::clone(&key));
+        cards.insert(digest, Checked { card, key });
+    }
+    let values = (0u32..).zip(&receipt.operation().values);
+    let mut opened: Opened = values
+        .filter_map(|(index, value)| Some((index, given.get(&value.name)?.clone())))
+        .collect();
+    for opening in receipt.openings() {
+        if let Some(bytes) = &opening.bytes {
+            opened.insert(opening.value, bytes.clone());
         }
     }
     let mut statements = Vec::new();
     for evidence in receipt.evidence() {
         let Evidence::Zk { proof, step: index } = evidence else { continue };
         let Ok(step) = super::requirements::promised(receipt, *index, Method::Zk) else { continue };
-        let Some(key) = step.card.and_then(|card| keys.get(&card)) else { continue };
-        statements.extend(zk::statement(receipt, *index, step, proof.as_slice(), key).ok());
+        let Some(card) = step.card.and_then(|card| cards.get(&card)) else { continue };
+        statements.extend(zk::statement(receipt, *index, card, proof.as_slice(), &opened).ok());
     }
     statements
 }

@@ -5,13 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{batch::Known, examination::Examination};
 use crate::{
     Error,
-    card::{Card, Setup},
+    card::{Card, Port, Setup},
     groth16::VerifyingKey,
     ids::CardDigest,
     operation::{Function, Step},
     receipt::Receipt,
     report::{Check, Status},
-    value::Type,
 };
 
 /// A card that fits its steps, with its key.
@@ -74,11 +73,11 @@ fn fits(card: &Card, step: &Step, receipt: &Receipt) -> Result<(), Error> {
             found: Function::Model(card.model).to_string(),
         });
     }
-    let kinds = |indices: &[u32]| -> Vec<Type> {
+    let same = |indices: &[u32], ports: &[Port]| {
         let values = indices.iter().filter_map(|index| receipt.operation().value(*index));
-        values.map(|value| value.kind.clone()).collect()
+        values.map(|value| &value.kind).eq(ports.iter().map(|port| &port.kind))
     };
-    if kinds(&step.inputs) != card.inputs || kinds(&step.outputs) != card.outputs {
+    if !same(&step.inputs, &card.inputs) || !same(&step.outputs, &card.outputs) {
         return Err(Error::CardTypes { step: step.name.clone() });
     }
     Ok(())

@@ -5,13 +5,16 @@ use std::{
     sync::Arc,
 };
 
-use super::{batch::Known, cards::Checked, examination::Examination};
+use ark_bls12_381::Fr;
+
+use super::{batch::Known, cards::Checked, examination::Examination, values::Opened};
 use crate::{
     Error,
+    card::Card,
     evidence::Evidence,
-    groth16::{Proof, Statement, VerifyingKey, context},
+    groth16::{Proof, Statement, context},
     ids::CardDigest,
-    operation::{Method, Step},
+    operation::Method,
     receipt::Receipt,
     report::{Check, Status},
 };
@@ -20,6 +23,7 @@ pub(super) fn check(
     exam: &mut Examination<'_>,
     receipt: &Receipt,
     cards: &BTreeMap<CardDigest, Checked>,
+    opened: &Opened,
     known: &Known,
 ) {
     let mut covered = BTreeSet::new();
@@ -41,7 +45,7 @@ pub(super) fn check(
         let checked = step.card.and_then(|digest| cards.get(&digest));
         let outcome = checked
             .ok_or_else(|| Error::CardMissing { step: step.name.clone() })
-            .and_then(|card| statement(receipt, index, step, proof.as_slice(), &card.key))
+            .and_then(|card| statement(receipt, index, card, proof.as_slice(), opened))
             .and_then(|statement| known.check(&statement));
         let pinned = exam.release.plan().step(index).and_then(|planned| planned.card);
         match outcome {
@@ -62,23 +66,40 @@ pub(super) fn check(
     }
 }
 
-/// What a proof claims: that these commitments, in this operation and step, are of values that the
-/// key's circuit joins.
+/// What a proof claims: that the circuit of the card's key joins the values of this step, in this
+/// operation.
 pub(super) fn statement(
     receipt: &Receipt,
     index: u32,
-    step: &Step,
+    checked: &Checked,
     proof: &[u8],
-    key: &Arc<VerifyingKey>,
+    opened: &Opened,
 ) -> Result<Statement, Error> {
-    let mut inputs = vec![context(&receipt.digest(), index)];
-    for value in step.inputs.iter().chain(&step.outputs) {
-        let commitment = receipt.operation().value(*value).map(|value| value.commitment);
-        let element = commitment.and_then(|commitment| commitment.element());
-        inputs.push(element.ok_or_else(|| Error::StepInvalid {
-            step: step.name.clone(),
-            why: "a value of a step that promises zk is committed to with Poseidon",
-        })?);
+    let inputs = public_inputs(receipt, index, &checked.card, opened)?;
+    Ok(Statement { key: Arc::clone(&checked.key), inputs, proof: Proof::from_bytes(proof)? })
+}
+
+/// The public inputs of a step's proof under a card, FORMAT.md §6.3. `opened` holds bytes of values by
+/// their index, each held against its commitment before. Errors: no such step, or one of other values
+/// than the card's; a public value that is not opened or not in its range.
+pub fn public_inputs(
+    receipt: &Receipt,
+    index: u32,
+    card: &Card,
+    opened: &BTreeMap<u32, Vec<u8>>,
+) -> Result<Vec<Fr>, Error> {
+    let operation = receipt.operation();
+    let step = usize::try_from(index).ok().and_then(|at| operation.steps.get(at));
+    let step = step.ok_or(Error::EvidenceStepUnknown { index })?;
+    let indices: Vec<u32> = step.inputs.iter().chain(&step.outputs).copied().collect();
+    if indices.len() != card.ports().count() {
+        return Err(Error::CardTypes { step: step.name.clone() });
     }
-    Ok(Statement { key: Arc::clone(key), inputs, proof: Proof::from_bytes(proof)? })
+    let mut inputs = vec![context(&receipt.digest(), index)];
+    for (index, port) in indices.into_iter().zip(card.ports()) {
+        let value = operation.value(index).ok_or(Error::OpeningUnknown { index })?;
+        let bytes = opened.get(&index).map(Vec::as_slice);
+        inputs.extend(port.elements(&step.name, value, bytes)?);
+    }
+    Ok(inputs)
 }

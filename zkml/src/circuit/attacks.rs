@@ -7,9 +7,9 @@ use ark_ff::{Field as _, Zero as _};
 use assay_verifier::poseidon as core_poseidon;
 
 use super::{
-    tests::{
+    specimens::{
         broken, clamping, clamping_input, crooked, every_op, every_op_input, filled, find, honest,
-        identity, lie, shifted,
+        identity, lie, public, public_shifted, shifted,
     },
     *,
 };
@@ -346,6 +346,25 @@ fn commitment_rows_are_needed() {
         let mut wires = honest(&compiled, &[1, 2, 3]).wires;
         wires[public] += Fr::from(1u64);
         only_breaks(Kind::Commitment, compiled.r1cs(), &wires);
+    }
+}
+
+#[test]
+fn listed_rows_are_needed() {
+    // The second input has no weight: nothing else has it.
+    let compiled = public();
+    let mut wires = honest(&compiled, &[1, 2, 3]).wires;
+    wires[CONTEXT + 2] = Fr::from(9u64);
+    only_breaks(Kind::Listed, compiled.r1cs(), &wires);
+}
+
+#[test]
+fn packed_rows_are_needed() {
+    // Another output than the program's, for all to see.
+    for compiled in [public(), public_shifted()] {
+        let mut wires = honest(&compiled, &[1, 2, 3]).wires;
+        wires[CONTEXT + 4] += Fr::from(1u64);
+        only_breaks(Kind::Packed, compiled.r1cs(), &wires);
     }
 }
 

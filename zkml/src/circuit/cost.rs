@@ -5,6 +5,7 @@ use assay_verifier::{poseidon as core_poseidon, value::TensorType};
 use super::{excess_bits, input_bits, output_bits, poseidon, slot};
 use crate::{
     Error,
+    manifest::Visibility,
     program::{Interval, Node, Op, Program, candidates, shift_bits},
 };
 
@@ -14,7 +15,10 @@ pub(crate) fn rows(program: &Program) -> Result<Vec<(String, usize)>, Error> {
     for input in &program.inputs {
         let (bits, exact) = input_bits(input.range);
         let each = (bits as usize + 1) * if exact { 1 } else { 2 };
-        let count = each * input.kind.elements() + commitment(&input.kind);
+        let count = match input.visibility {
+            Visibility::Committed => each * input.kind.elements() + commitment(&input.kind),
+            Visibility::Public => 1,
+        };
         rows.push((format!("input {}", input.name), count));
     }
     for node in &program.nodes {
@@ -25,12 +29,15 @@ pub(crate) fn rows(program: &Program) -> Result<Vec<(String, usize)>, Error> {
     }
     for output in &program.outputs {
         let bounds = &program.nodes[output.node].bounds;
-        let slots = if output.shift == 0 {
-            packed(&output.kind)
-        } else {
-            bounds.iter().map(|bound| output_bits(*bound, output.shift).1 as usize + 1).sum()
+        let bits = |bound: &Interval| output_bits(*bound, output.shift).1 as usize + 1;
+        let shifted = if output.shift == 0 { 0 } else { bounds.iter().map(bits).sum() };
+        let packed = packed(&output.kind);
+        let count = match output.visibility {
+            Visibility::Committed if output.shift == 0 => packed + commitment(&output.kind),
+            Visibility::Committed => shifted + commitment(&output.kind),
+            Visibility::Public => shifted + packed,
         };
-        rows.push((format!("output {}", output.name), slots + commitment(&output.kind)));
+        rows.push((format!("output {}", output.name), count));
     }
     Ok(rows)
 }

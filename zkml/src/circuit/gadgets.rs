@@ -156,3 +156,6 @@ fn relu(
     builder.enforce(Kind::Mux, bits::sum(low), Lc::wire(*sign), Lc::wire(result));
     Ok((result, *sign))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Inputs and outputs: integers in range, packed and committed to.
+//! Inputs and outputs: integers in range, packed and committed to; or public inputs of the circuit.
 
 use ark_bls12_381::Fr;
 use assay_verifier::{poseidon as core_poseidon, value::TensorType};
@@ -6,18 +6,38 @@ use assay_verifier::{poseidon as core_poseidon, value::TensorType};
 use super::{bits, gadgets::materialize, poseidon, sums::Sums};
 use crate::{
     Error,
+    manifest::Visibility,
     program::{Input, Interval, Output, half, shift_right},
     r1cs::{Builder, Kind, Lc, ONE, Wire},
 };
 
-/// Integers in the declared range, committed to. With value - low = Σ 2^j b_j over the bits of the
-/// range's width, a value is at least `low`; where the range has not 2^bits integers, high - value
-/// is decomposed as well.
+/// Integers in the declared range, as wires. `public` gives the circuit's public inputs in order.
 pub(super) fn input(
     builder: &mut Builder,
     input: &Input,
-    commitment: Wire,
+    public: &mut impl Iterator<Item = Wire>,
 ) -> Result<Vec<Wire>, Error> {
+    match input.visibility {
+        Visibility::Committed => committed(builder, input, one(public)),
+        Visibility::Public => Ok(listed(builder, input, public)),
+    }
+}
+
+/// Integers that are public inputs, held against their range by whoever verifies. One row has them
+/// all: so an integer that the program does not use still takes part in the circuit.
+fn listed(builder: &mut Builder, input: &Input, public: impl Iterator<Item = Wire>) -> Vec<Wire> {
+    let values: Vec<Wire> = public.take(input.kind.elements()).collect();
+    let sum = builder.wire();
+    let mut all = Lc::wire(sum);
+    values.iter().for_each(|value| all.add(-Fr::from(1u64), *value));
+    builder.enforce_zero(Kind::Listed, all);
+    values
+}
+
+/// Integers in the declared range, committed to. With value - low = Σ 2^j b_j over the bits of the
+/// range's width, a value is at least `low`; where the range has not 2^bits integers, high - value
+/// is decomposed as well.
+fn committed(builder: &mut Builder, input: &Input, commitment: Wire) -> Result<Vec<Wire>, Error> {
     let (low, high) = (input.range.low(), input.range.high());
     let (bits, exact) = input_bits(input.range);
     let salt = builder.wire();
@@ -48,15 +68,19 @@ pub(crate) const fn input_bits(range: Interval) -> (u32, bool) {
     (i64::BITS - width.leading_zeros(), width & (width + 1) == 0)
 }
 
-/// Sums shifted to the output's scale, in slots, committed to. A sum that is not shifted is in its
-/// slot's range by its interval; the packed elements become wires, so that no fan-in stands in B.
+/// Sums shifted to the output's scale, in slots; committed to, or public. A sum that is not shifted is
+/// in its slot's range by its interval; where they are committed to, the packed elements become wires, so
+/// that no fan-in stands in B.
 pub(super) fn output(
     builder: &mut Builder,
     output: &Output,
     sums: &Sums<'_>,
-    commitment: Wire,
+    public: &mut impl Iterator<Item = Wire>,
 ) -> Result<(), Error> {
-    let salt = builder.wire();
+    let salt = match output.visibility {
+        Visibility::Committed => Some(builder.wire()),
+        Visibility::Public => None,
+    };
     let bounds = &sums.program().nodes[output.node].bounds;
     let mut slots = Vec::with_capacity(bounds.len());
     for (at, bound) in bounds.iter().enumerate() {
@@ -75,11 +99,22 @@ pub(super) fn output(
         slots.push(sum);
     }
     let mut packed = pack(&output.kind, &slots);
+    let Some(salt) = salt else {
+        for (element, public) in packed.into_iter().zip(public) {
+            builder.enforce_zero(Kind::Packed, element.minus(&Lc::wire(public)));
+        }
+        return Ok(());
+    };
     if output.shift == 0 {
         packed = packed.into_iter().map(|lc| Lc::wire(materialize(builder, lc))).collect();
     }
-    commit(builder, &output.kind, salt, packed, commitment);
+    commit(builder, &output.kind, salt, packed, one(public));
     Ok(())
+}
+
+/// The public input of a commitment.
+fn one(public: &mut impl Iterator<Item = Wire>) -> Wire {
+    public.next().expect("the program counts a public input for each commitment")
 }
 
 /// What is added to a sum in `bound` before its decomposition for an output, and the bits of that.

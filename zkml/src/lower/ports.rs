@@ -38,7 +38,8 @@ impl Lowering<'_> {
             }
             let range = Interval::new(&port.name, input.low.into(), input.high.into())?;
             let kind = kind.clone();
-            self.program.inputs.push(Input { name: port.name.clone(), kind, range });
+            let (name, visibility) = (port.name.clone(), input.visibility);
+            self.program.inputs.push(Input { name, kind, range, visibility });
         }
         Ok(())
     }
@@ -47,7 +48,7 @@ impl Lowering<'_> {
         let node = self.values[port.node];
         let (name, scale) = (port.name.as_str(), self.scales[node]);
         let site = self.site(name, port.node, node, false, None);
-        let (dtype, shift) = self.decide.output(&site)?;
+        let (dtype, shift, visibility) = self.decide.output(&site)?;
         shift_bits(name, site.bounds, shift)?;
         let after = site.bounds.map(|value| shift_right(value, shift));
         let full = dtype.slot_bits().and(dtype.range());
@@ -71,10 +72,11 @@ impl Lowering<'_> {
         })?;
         let dim = |dim: &usize| u32::try_from(*dim).unwrap_or(u32::MAX);
         let kind = TensorType::new(dtype, &port.shape.iter().map(dim).collect::<Vec<_>>(), scale)?;
-        let output =
-            manifest::Output { name: name.to_owned(), kind: Type::Tensor(kind.clone()), shift };
+        let whole = Type::Tensor(kind.clone());
+        let name = name.to_owned();
+        let output = manifest::Output { name: name.clone(), kind: whole, shift, visibility };
         self.manifest.outputs.push(output);
-        self.program.outputs.push(Output { name: name.to_owned(), kind, node, shift });
+        self.program.outputs.push(Output { name, kind, node, shift, visibility });
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use ark_std::rand::{SeedableRng as _, rngs::StdRng};
 use super::*;
 use crate::{
     Options, OsRng,
+    circuit::specimens::public,
     r1cs::{Builder, Kind, Lc, ONE},
     setup::{Secrets, generate, single_party, tests::ForArk},
     testing::{compile_with, network, options, salt, small},
@@ -59,6 +60,14 @@ fn proofs_are_those_of_ark_groth16() {
     }
 }
 
+/// Listed inputs, one of them unused, and a packed output.
+#[test]
+fn proofs_are_those_of_ark_groth16_where_values_are_public() {
+    let compiled = public();
+    let witness = witness(&compiled, 7, &[-5, 7, 60]);
+    same_as_ark(compiled.r1cs(), &witness.wires, 31);
+}
+
 /// Public wires and the constant in every matrix, none of them small, and a domain that is full.
 #[test]
 fn proofs_are_those_of_ark_groth16_where_public_wires_stand_in_c() {
@@ -99,16 +108,21 @@ fn witness(compiled: &Compiled, context: u64, input: &[i64]) -> Witness {
 
 #[test]
 fn a_proof_holds_for_its_public_inputs_and_no_others() {
-    let compiled = small();
+    holds_for_no_others(&small(), &[[1, -128, 127], [0, 0, 0], [-128; 3], [127; 3]]);
+    // Nor where a public input is one that the program does not use (T22).
+    holds_for_no_others(&public(), &[[1, -5, 60]]);
+}
+
+fn holds_for_no_others(compiled: &Compiled, inputs: &[[i64; 3]]) {
     let keys = single_party(compiled.r1cs(), &mut OsRng).unwrap();
     let key = VerifyingKey::from_bytes(&keys.verifying, compiled.r1cs().public_inputs()).unwrap();
     assert_eq!(key.id(), keys.proving.id());
-    for input in [[1, -128, 127], [0, 0, 0], [-128; 3], [127; 3]] {
-        let witness = witness(&compiled, 7, &input);
-        let bytes = prove(&keys.proving, &compiled, &witness, &mut OsRng).unwrap();
+    for input in inputs {
+        let witness = witness(compiled, 7, input);
+        let bytes = prove(&keys.proving, compiled, &witness, &mut OsRng).unwrap();
         let proof = Proof::from_bytes(&bytes).unwrap();
         key.verify(witness.public_inputs(), &proof).unwrap();
-        for at in 0..3 {
+        for at in 0..witness.public_inputs().len() {
             let mut inputs = witness.public_inputs().to_vec();
             inputs[at] += Fr::from(1u64);
             let error = key.verify(&inputs, &proof).unwrap_err();

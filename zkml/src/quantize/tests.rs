@@ -48,7 +48,11 @@ fn the_manifest_says_what_was_chosen() {
     ];
     assert_eq!(manifest.layers, layers);
     let kind = Type::Tensor(tensor(Dtype::I32, &[1, 1], -4));
-    assert_eq!(manifest.outputs, [manifest::Output { name: "y".into(), kind, shift: 0 }]);
+    let visibility = Visibility::Committed;
+    assert_eq!(
+        manifest.outputs,
+        [manifest::Output { name: "y".into(), kind, shift: 0, visibility }]
+    );
     assert_eq!(manifest.inputs[0].low, -128);
 }
 

@@ -17,6 +17,7 @@ fn wanted(samples: &[Vec<Vec<f64>>], fidelity: Fidelity) -> Wanted<'_> {
         samples,
         headroom: 1,
         fidelity,
+        public: &[],
         weight_bits: None,
         activation_bits: None,
         input_bits: None,

@@ -1,7 +1,7 @@
 //! Lies about keys and cards.
 
 use assay_verifier::{
-    card::{Card, Setup},
+    card::{Card, Port, Setup, Visibility},
     ids::{ModelDigest, Sha256Digest},
     receipt::Receipt,
     value::{Dtype, TensorType, Type},
@@ -10,7 +10,7 @@ use assay_verifier::{
 use super::{Case, Row};
 
 /// Pins the card that the fixture has now.
-fn pin(case: &mut Case) {
+pub(super) fn pin(case: &mut Case) {
     let digest = Card::digest(&case.fixture.card.to_bytes());
     case.policy["releases"][0]["plan"]["steps"][1]["card"] = digest.to_string().into();
 }
@@ -52,7 +52,8 @@ pub(super) const ROWS: &[Row] = &[
     }),
     ("card_of_other_types", "card-types", "a pinned card for other values", |case| {
         let other = TensorType::new(Dtype::I8, &[1, 4], -3).expect("in bounds");
-        case.fixture.card.inputs = vec![Type::Tensor(other)];
+        let kind = Type::Tensor(other);
+        case.fixture.card.inputs = vec![Port { kind, visibility: Visibility::Committed }];
         pin(case);
     }),
     ("key_of_another_circuit", "proof-invalid", "a pinned card with another key", |case| {

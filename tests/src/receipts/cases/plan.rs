@@ -134,7 +134,7 @@ fn add_bias(case: &mut Case, index: u32) {
     let fixture = &mut case.fixture;
     fixture.values.push(value("bias", Dtype::I8, &[1, 4], -4, &[0, 0, 0, 0]));
     fixture.steps[1].inputs.push(index);
-    fixture.card.inputs.push(fixture.values[1].kind.clone());
+    fixture.card.inputs.push(fixture.card.inputs[0].clone());
     fixture.trapdoor = crate::trapdoor::Trapdoor::new(4, 1);
     fixture.card.key = fixture.trapdoor.key_bytes();
 }
