@@ -89,7 +89,8 @@ pub(crate) fn build(program: &Program) -> Result<R1cs, Error> {
             Op::Requantize { input, rescale } => {
                 let shifted = |at| {
                     let (sum, bound) = (sums.lc(*input, at), bounds(*input)[at]);
-                    gadgets::requantize(&mut builder, &node.name, sum, bound, *rescale)
+                    let zeros = program.zeros(*input, at, rescale.shift);
+                    gadgets::requantize(&mut builder, &node.name, sum, bound, *rescale, zeros)
                 };
                 Wires::Own(all.map(shifted).collect::<Result<_, _>>()?)
             }

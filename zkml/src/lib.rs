@@ -45,7 +45,7 @@ pub use self::{
     manifest::{COMPILER, Input, Layer, Manifest, Output, Rounding, Visibility},
     program::{Interval, MAX_BITS, Program},
     prove::{Timed, prove, prove_timed},
-    quantize::{InputType, Options, quantize},
+    quantize::{InputType, Options, WeightScales, quantize},
     r1cs::{Kind, R1cs, Shape},
     search::{Bits, Found, Wanted, quantize_inputs, search},
     witness::Witness,

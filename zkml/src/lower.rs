@@ -4,75 +4,25 @@
 //! the latter with one that reads it from a manifest. What follows from the choices is written into
 //! a manifest either way, and compiling compares the two.
 
+mod decide;
 mod linear;
+mod moves;
 mod number;
+mod operands;
 mod ports;
 
 use std::collections::HashMap;
 
-use assay_verifier::value::Dtype;
-
-pub(crate) use self::number::{power_of_two, quantize_number};
+pub(crate) use self::{
+    decide::{Decide, Operand, Scales, Site, Weights},
+    number::power_of_two,
+};
 use crate::{
     Error,
     graph::{self, Graph, NodeId},
-    layout::Pick,
-    manifest::{self, COMPILER, Layer, Manifest, Rounding, Visibility},
-    program::{Interval, Node, Op, Program, Rescale, candidates, shift_bits},
+    manifest::{self, COMPILER, Manifest, Rounding},
+    program::{Interval, Node, Op, Program, candidates, shift_bits},
 };
-
-/// Makes the choices that lowering leaves open.
-pub(crate) trait Decide {
-    /// Bits and scale exponent of weights.
-    fn linear(&mut self, node: &str, weights: Weights) -> Result<(u32, i32), Error>;
-
-    /// Bits to shift out, and the most bits of a result where that is to be limited.
-    fn requantize(&mut self, site: &Site<'_>) -> Result<(u32, Option<u32>), Error>;
-
-    /// How a value becomes the operand of a map that uses each number often.
-    fn operand(&mut self, site: &Site<'_>) -> Result<Operand, Error>;
-
-    /// Element type, bits to shift out, and whether a verifier sees it.
-    fn output(&mut self, site: &Site<'_>) -> Result<(Dtype, u32, Visibility), Error>;
-}
-
-/// What is known of weights before they are integers.
-#[derive(Clone, Copy)]
-pub(crate) struct Weights {
-    /// The largest magnitude.
-    pub(crate) largest: f64,
-    /// The exponent, where every weight is ± one power of two or 0, and biases lose nothing by it.
-    pub(crate) exact: Option<i32>,
-}
-
-/// How a value becomes an operand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operand {
-    /// As it is.
-    Direct,
-    /// As wires: one row each, nothing rounded.
-    Materialize,
-    /// Shifted right by so many bits.
-    Requantize(u32),
-}
-
-/// Where something is to be chosen.
-pub(crate) struct Site<'a> {
-    pub(crate) name: &'a str,
-    /// The node of the graph whose value the integers stand for.
-    pub(crate) node: NodeId,
-    /// How many integers there are.
-    pub(crate) elements: usize,
-    /// Most wires in the combination of one of them.
-    pub(crate) terms: usize,
-    /// Their worst case.
-    pub(crate) bounds: Interval,
-    /// Their scale exponent.
-    pub(crate) scale: i32,
-    pub(crate) relu: bool,
-    /// Whatever uses the result treats all numbers from here on alike.
-    pub(crate) cap: Option<f64>,
-}
 
 /// What lowering makes.
 #[derive(Clone)]
@@ -203,162 +153,6 @@ impl Lowering<'_> {
             graph::Op::Select { inputs, picks } => self.select(name, inputs, picks),
             graph::Op::Sum { inputs } => self.sum(name, inputs),
         }
-    }
-
-    /// The program's node for a value as a map takes it that uses each number often: no combination
-    /// is made of combinations.
-    fn operand(&mut self, id: NodeId) -> Result<usize, Error> {
-        let value = self.values[id];
-        if let Some(operand) = self.operands.get(&value) {
-            return Ok(*operand);
-        }
-        let name = self.graph.nodes()[id].name.as_str();
-        let choice = self.decide.operand(&self.site(name, id, value, false, None))?;
-        let operand = match choice {
-            Operand::Direct if self.terms[value] > 1 => {
-                return Err(Error::ManifestMismatch {
-                    what: format!("the sums of {name}"),
-                    expected: "a layer of their own".to_owned(),
-                    found: "none".to_owned(),
-                });
-            }
-            Operand::Direct => value,
-            Operand::Materialize => {
-                self.manifest.layers.push(Layer::Materialize { node: name.to_owned() });
-                self.materialize(name, value)?
-            }
-            Operand::Requantize(shift) => {
-                let rescale = Rescale { relu: false, shift, clamp: None };
-                self.rescale(name, value, rescale)?
-            }
-        };
-        self.operands.insert(value, operand);
-        Ok(operand)
-    }
-
-    /// The program's node for a value that is taken as it is, once or twice. Long sums that others
-    /// use as well become wires: that follows from the model and is no choice.
-    fn shared(&mut self, id: NodeId) -> Result<usize, Error> {
-        let value = self.values[id];
-        if let Some(operand) = self.operands.get(&value)
-            && matches!(self.program.nodes[*operand].op, Op::Materialize { .. })
-        {
-            return Ok(*operand);
-        }
-        if self.uses[id] < 2 || self.terms[value] <= 8 {
-            return Ok(value);
-        }
-        let name = self.graph.nodes()[id].name.clone();
-        let wires = self.materialize(&name, value)?;
-        self.operands.insert(value, wires);
-        Ok(wires)
-    }
-
-    fn materialize(&mut self, name: &str, input: usize) -> Result<usize, Error> {
-        let bounds = self.program.nodes[input].bounds.clone();
-        self.push(name, Op::Materialize { input }, bounds, self.scales[input], 1)
-    }
-
-    fn site<'a>(
-        &self,
-        name: &'a str,
-        node: NodeId,
-        value: usize,
-        relu: bool,
-        cap: Option<f64>,
-    ) -> Site<'a> {
-        let bounds = &self.program.nodes[value].bounds;
-        let (terms, scale) = (self.terms[value], self.scales[value]);
-        Site { name, node, elements: bounds.len(), terms, bounds: hull(bounds), scale, relu, cap }
-    }
-
-    /// `node` is the graph's, `input` the program's.
-    fn requantize(
-        &mut self,
-        name: &str,
-        node: NodeId,
-        input: usize,
-        relu: bool,
-        cap: Option<f64>,
-    ) -> Result<usize, Error> {
-        let (shift, clamp) = self.decide.requantize(&self.site(name, node, input, relu, cap))?;
-        self.rescale(name, input, Rescale { relu, shift, clamp })
-    }
-
-    fn rescale(&mut self, name: &str, input: usize, rescale: Rescale) -> Result<usize, Error> {
-        let Rescale { relu, shift, clamp } = rescale;
-        if clamp.is_some_and(|bits| !relu || !(1..=32).contains(&bits)) {
-            return Err(Error::ManifestMismatch {
-                what: format!("clamp of {name}"),
-                expected: "1 to 32 bits after a ReLU".to_owned(),
-                found: format!("{clamp:?}"),
-            });
-        }
-        let before = &self.program.nodes[input].bounds;
-        let mut bits = 0;
-        for bound in before {
-            bits = bits.max(shift_bits(name, *bound, shift)?);
-        }
-        let scale = self.scales[input] + shift.cast_signed();
-        let after = before.iter().map(|bound| bound.map(|value| rescale.apply(value))).collect();
-        let node = name.to_owned();
-        self.manifest.layers.push(Layer::Requantize { node, relu, shift, clamp, bits, scale });
-        self.push(name, Op::Requantize { input, rescale }, after, scale, 1)
-    }
-
-    /// Copies at one scale, the finest of the sources.
-    fn select(
-        &mut self,
-        name: &str,
-        inputs: &[NodeId],
-        picks: &[Pick<f64>],
-    ) -> Result<usize, Error> {
-        let sources =
-            inputs.iter().map(|input| self.shared(*input)).collect::<Result<Vec<_>, _>>()?;
-        let (inputs, scale) = self.aligned(name, sources.iter().map(|source| (*source, 1)))?;
-        let mut bounds = Vec::with_capacity(picks.len());
-        let mut integers = Vec::with_capacity(picks.len());
-        for pick in picks {
-            let (pick, (low, high)) = match pick {
-                Pick::Constant(value) => {
-                    let integer = quantize_number(*value, scale).ok_or_else(|| {
-                        let what = format!("a constant of {name}");
-                        let expected = format!("below 2^53 · 2^{scale}");
-                        Error::ManifestMismatch { what, expected, found: value.to_string() }
-                    })?;
-                    (Pick::Constant(integer), (integer.into(), integer.into()))
-                }
-                Pick::Element { source, at } => {
-                    let (input, factor) = inputs[*source as usize];
-                    let bound = self.program.nodes[input].bounds[*at as usize];
-                    (Pick::Element { source: *source, at: *at }, bound.times(factor))
-                }
-            };
-            integers.push(pick);
-            bounds.push(Interval::new(name, low, high)?);
-        }
-        let terms = inputs.iter().map(|(input, _)| self.terms[*input]).max().unwrap_or(1);
-        self.push(name, Op::Select { inputs, picks: integers.into() }, bounds, scale, terms)
-    }
-
-    /// Nodes with the factors that bring them to one scale, the finest of all.
-    fn aligned(
-        &self,
-        name: &str,
-        inputs: impl Iterator<Item = (usize, i64)> + Clone,
-    ) -> Result<(Vec<(usize, i64)>, i32), Error> {
-        let scale = inputs.clone().map(|(input, _)| self.scales[input]).min().unwrap_or(0);
-        let align = |(input, factor): (usize, i64)| {
-            let shift = self.scales[input] - scale;
-            let factor = (shift <= MAX_ALIGNMENT).then(|| i128::from(factor) << shift);
-            let factor = factor.and_then(|factor| i64::try_from(factor).ok());
-            factor.map(|factor| (input, factor)).ok_or_else(|| Error::ManifestMismatch {
-                what: format!("scales of the operands of {name}"),
-                expected: format!("at most 2^{MAX_ALIGNMENT} apart"),
-                found: format!("2^{shift}"),
-            })
-        };
-        Ok((inputs.map(align).collect::<Result<_, _>>()?, scale))
     }
 
     fn push(

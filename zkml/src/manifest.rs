@@ -81,14 +81,18 @@ impl Visibility {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "layer", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Layer {
-    /// Weights are `round_half_even(w / 2^weight_scale)`, biases the same at the sum's scale.
+    /// Weights are `round_half_even(w / 2^weight_scale)`, biases the same at the sum's scale; those of an
+    /// output channel that is `c` bits coarser are `round_half_even(w / 2^(weight_scale + c)) · 2^c`.
     Linear {
         /// Name in the model.
         node: String,
         /// Bits of a weight, sign included.
         weight_bits: u32,
-        /// Scale exponent of the weights.
+        /// Scale exponent of the weights, of the finest channel's where they differ.
         weight_scale: i32,
+        /// For each output channel, by how many bits it is coarser; nothing where none is.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        coarser: Vec<u32>,
     },
     /// Sums become wires as they are, because what follows uses each of them often.
     Materialize {
@@ -182,7 +186,18 @@ mod tests {
                 visibility: Visibility::Committed,
             }],
             layers: vec![
-                Layer::Linear { node: "fc".into(), weight_bits: 8, weight_scale: -7 },
+                Layer::Linear {
+                    node: "fc".into(),
+                    weight_bits: 8,
+                    weight_scale: -7,
+                    coarser: vec![],
+                },
+                Layer::Linear {
+                    node: "fd".into(),
+                    weight_bits: 4,
+                    weight_scale: -7,
+                    coarser: vec![0, 3],
+                },
                 Layer::Materialize { node: "m".into() },
                 Layer::Requantize {
                     node: "r".into(),
@@ -225,6 +240,11 @@ mod tests {
             text.replacen("\"low\": -128,", "", 1),
             text.replace("\"high\": 127", "\"high\": 127,\n      \"visibility\": \"committed\""),
             text.replace("\"public\"", "\"secret\""),
+            text.replacen(
+                "\"weight_scale\": -7",
+                "\"weight_scale\": -7,\n      \"coarser\": []",
+                1,
+            ),
             text.replace("half-up", "half-even"),
             format!("{text}{text}"),
         ];

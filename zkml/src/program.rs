@@ -150,6 +150,16 @@ impl Program {
         self.inputs.iter().map(|input| (input.name.as_str(), &input.kind, input.range))
     }
 
+    /// How many of the lowest bits of a result need not be shown before it is shifted: they are zero for
+    /// every input, and so is what rounding adds to them.
+    pub(crate) fn zeros(&self, node: usize, at: usize, shift: u32) -> u32 {
+        match &self.nodes[node].op {
+            Op::Linear { map, .. } => map.zeros(at).min(shift.saturating_sub(1)),
+            Op::Materialize { input } => self.zeros(*input, at, shift),
+            _ => 0,
+        }
+    }
+
     /// Weights of all maps.
     pub(crate) fn weights(&self) -> usize {
         let weights = |node: &Node| match &node.op {

@@ -5,7 +5,7 @@ use assay_verifier::value::{Dtype, TensorType, Type};
 use crate::{
     Error,
     graph::{Graph, Op, Port},
-    lower::{Decide, Lowered, Operand, Site, Weights, lower, power_of_two},
+    lower::{Decide, Lowered, Operand, Scales, Site, Weights, lower, power_of_two},
     manifest::{self, Layer, Manifest, Visibility},
     program::{Interval, Program, Rescale, shift_right},
 };
@@ -19,6 +19,8 @@ pub struct Options<'a> {
     pub calibration: Option<&'a [Vec<Vec<i64>>]>,
     /// Bits of a weight, sign included: 2 to 24.
     pub weight_bits: u32,
+    /// Whether the output channels of a map share a scale.
+    pub weight_scales: WeightScales,
     /// Bits of the largest activation that calibration shows, or of the worst case: 1 to 32. The
     /// worst case may need more than what calibration shows; nothing saturates.
     pub activation_bits: u32,
@@ -29,6 +31,17 @@ pub struct Options<'a> {
     pub output: Dtype,
     /// What is to be public: `inputs`, `outputs`, or ports by their names in the model.
     pub public: &'a [String],
+}
+
+/// Whether the output channels of a linear map share a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WeightScales {
+    /// Each channel has the finest scale at which its largest weight fits its bits. A sum of a coarse
+    /// channel is a multiple of a power of two, and its decomposition shorter by so many bits.
+    PerChannel,
+    /// One scale, at which the largest weight of all fits.
+    PerMap,
 }
 
 /// An input's type, and the range of its integers.
@@ -55,6 +68,7 @@ impl Options<'_> {
             inputs,
             calibration: None,
             weight_bits: 8,
+            weight_scales: WeightScales::PerMap,
             activation_bits: 12,
             headroom: None,
             output: Dtype::I32,
@@ -184,18 +198,28 @@ impl Choose<'_> {
 
 impl Decide for Choose<'_> {
     /// The finest scale at which the largest weight fits; a coarser one where it loses nothing.
-    fn linear(&mut self, _: &str, weights: Weights) -> Result<(u32, i32), Error> {
-        if let Some(exponent) = weights.exact {
-            return Ok((2, exponent));
+    fn linear(&mut self, _: &str, weights: &Weights) -> Result<Scales, Error> {
+        if let Some(finest) = weights.exact {
+            return Ok(Scales { bits: 2, finest, coarser: vec![] });
         }
-        let (bits, largest) = (self.options.weight_bits, weights.largest);
-        let limit = f64::from((1i32 << (bits - 1)) - 1);
-        let fits = |scale: &i32| {
-            power_of_two(-scale).is_some_and(|factor| (largest * factor).round_ties_even() <= limit)
+        let bits = self.options.weight_bits;
+        let coarsest = finest_scale(weights.largest, bits);
+        if self.options.weight_scales == WeightScales::PerMap {
+            return Ok(Scales { bits, finest: coarsest, coarser: vec![] });
+        }
+        // Channels without weights, or with the smallest ones, would make all sums wide.
+        let least = coarsest - SPREAD;
+        let own = |largest: &f64| match *largest {
+            0.0 => coarsest,
+            largest => finest_scale(largest, bits).max(least),
         };
-        // Finer than the input could use is pointless, and zero weights fit every scale.
-        let scale = if largest == 0.0 { 0 } else { (-300..=300).find(fits).unwrap_or(300) };
-        Ok((bits, scale))
+        let scales: Vec<i32> = weights.channels.iter().map(own).collect();
+        let finest = scales.iter().copied().min().unwrap_or(coarsest);
+        let coarser = scales.iter().map(|scale| scale.abs_diff(finest)).collect();
+        match finest == coarsest {
+            true => Ok(Scales { bits, finest, coarser: vec![] }),
+            false => Ok(Scales { bits, finest, coarser }),
+        }
     }
 
     /// The most bits that leave the largest activation its `activation_bits`.
@@ -259,6 +283,20 @@ impl Decide for Choose<'_> {
     }
 }
 
+/// The finest scale at which a weight fits its bits.
+fn finest_scale(largest: f64, bits: u32) -> i32 {
+    let limit = f64::from((1i32 << (bits - 1)) - 1);
+    let fits = |scale: &i32| {
+        power_of_two(-scale).is_some_and(|factor| (largest * factor).round_ties_even() <= limit)
+    };
+    // Finer than the input could use is pointless, and zero weights fit every scale.
+    if largest == 0.0 { 0 } else { (-300..=300).find(fits).unwrap_or(300) }
+}
+
+/// Most bits by which a channel is finer than the coarsest: smaller weights change sums by less than a
+/// unit of the coarsest channel's.
+const SPREAD: i32 = 6;
+
 /// Wider numbers are not multiplied as they are: what follows might not fit [`crate::MAX_BITS`].
 const WIDEST_OPERAND: u32 = 32;
 
@@ -321,10 +359,13 @@ struct Replay<'m> {
 }
 
 impl Decide for Replay<'_> {
-    fn linear(&mut self, node: &str, _: Weights) -> Result<(u32, i32), Error> {
+    fn linear(&mut self, node: &str, _: &Weights) -> Result<Scales, Error> {
         match self.layers.next() {
-            Some(Layer::Linear { node: found, weight_bits, weight_scale }) if found == node => {
-                Ok((*weight_bits, *weight_scale))
+            Some(Layer::Linear { node: found, weight_bits, weight_scale, coarser })
+                if found == node =>
+            {
+                let (bits, finest, coarser) = (*weight_bits, *weight_scale, coarser.clone());
+                Ok(Scales { bits, finest, coarser })
             }
             other => Err(mismatch(format!("linear {node}"), other)),
         }

@@ -5,6 +5,8 @@
 //! the rows fit the next smaller domain. In the smallest domain that was kept, rows to spare are then
 //! spent on the bits that win most.
 
+use std::cell::Cell;
+
 use assay_verifier::value::{Dtype, TensorType};
 use rayon::prelude::*;
 
@@ -15,7 +17,7 @@ use crate::{
     graph::Graph,
     lower::Lowered,
     manifest::Manifest,
-    quantize::{InputType, Options, choose, declared, known_ports, largest_values},
+    quantize::{InputType, Options, WeightScales, choose, declared, known_ports, largest_values},
 };
 
 /// What is asked of [`search`].
@@ -49,6 +51,8 @@ pub struct Found {
     pub report: Report,
     /// Bits of inputs, weights and activations.
     pub bits: Bits,
+    /// Whether output channels have scales of their own.
+    pub scales: WeightScales,
     /// Quantizations that were measured.
     pub tried: usize,
 }
@@ -84,68 +88,25 @@ pub fn search(onnx: &[u8], wanted: &Wanted<'_>) -> Result<Found, Error> {
         graph.trace(values).map_err(|error| Error::Calibration { sample, why: error.to_string() })
     });
     let exact = exact.collect::<Result<Vec<_>, _>>()?;
-    let attempts = Attempts { graph: &graph, wanted, samples, seen: largest_values(&exact), exact };
+    let (seen, tried) = (largest_values(&exact), Cell::new(0));
+    let attempts = Attempts { graph: &graph, wanted, samples, seen, exact, tried };
 
-    let fixed = |bits: Option<u32>, default: u32| bits.unwrap_or(default);
-    let input = if low >= 0.0 { 7 } else { 8 };
-    let mut best = None;
-    let mut tried = 0;
-    // Finer and finer, until it is kept.
-    for finer in [0, 2, 4, 6] {
-        let bits = Bits {
-            input: fixed(wanted.input_bits, if finer > 2 { 2 * input } else { input }),
-            weight: fixed(wanted.weight_bits, 8 + finer),
-            activation: fixed(wanted.activation_bits, 8 + finer),
-        };
-        tried += 1;
-        let attempt = attempts.at(bits)?;
-        let kept = attempt.report.keeps(wanted.fidelity);
-        best = Some(attempt);
-        if kept {
-            break;
-        }
-    }
-    let mut best = best.expect("at least one was tried");
-    if !best.report.keeps(wanted.fidelity) {
-        let Report { top1, max_abs, .. } = best.report;
-        let found = format!("top1={top1:.4}, max-abs={max_abs:.6}");
-        return Err(Error::Fidelity { expected: wanted.fidelity.to_string(), found });
-    }
-    // Coarser and coarser, as long as it is kept; only a smaller domain counts.
-    let mut current = best.clone();
-    loop {
-        let coarser = attempts.coarser(current.bits);
-        tried += coarser.len();
-        let coarser =
-            coarser.into_iter().map(|bits| attempts.at(bits)).collect::<Result<Vec<_>, _>>()?;
-        let kept = coarser.into_iter().filter(|attempt| attempt.report.keeps(wanted.fidelity));
-        let Some(next) = kept.min_by(|a, b| a.loss(&current).total_cmp(&b.loss(&current))) else {
-            break;
-        };
-        if next.domain < best.domain {
-            best = next.clone();
-        }
-        current = next;
-    }
-    // Rows to spare in that domain buy finer numbers.
-    loop {
-        let finer = attempts.finer(best.bits, input);
-        tried += finer.len();
-        // Finer numbers may be wider than a program's can be.
-        let finer = finer.into_iter().filter_map(|bits| attempts.at(bits).ok());
-        let better = finer.filter(|attempt| {
-            attempt.domain == best.domain
-                && attempt.report.mean_abs < best.report.mean_abs
-                && attempt.report.keeps(wanted.fidelity)
-        });
-        let Some(next) = better.min_by(|a, b| a.report.mean_abs.total_cmp(&b.report.mean_abs))
-        else {
-            break;
-        };
-        best = next;
-    }
-    let Attempt { lowered, report, bits, .. } = best;
-    Ok(Found { manifest: lowered.manifest, report, bits, tried })
+    let per_map = attempts.cheapest(WeightScales::PerMap);
+    let best = match wanted.weight_bits {
+        Some(_) => per_map?,
+        // Scales of their own let channels keep the fidelity with fewer bits, where they differ in size.
+        None => match (per_map, attempts.cheapest(WeightScales::PerChannel)) {
+            (Ok(per_map), Ok(per_channel)) => {
+                let cost = |attempt: &Attempt| (attempt.domain, attempt.report.mean_abs);
+                if cost(&per_channel) < cost(&per_map) { per_channel } else { per_map }
+            }
+            (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
+            (Err(error), Err(_)) => return Err(error),
+        },
+    };
+    let Attempt { lowered, report, bits, scales, .. } = best;
+    let tried = attempts.tried.get();
+    Ok(Found { manifest: lowered.manifest, report, bits, scales, tried })
 }
 
 #[derive(Clone)]
@@ -153,6 +114,7 @@ struct Attempt {
     lowered: Lowered,
     report: Report,
     bits: Bits,
+    scales: WeightScales,
     rows: usize,
     domain: usize,
 }
@@ -173,10 +135,76 @@ struct Attempts<'a> {
     samples: Vec<Vec<Vec<f64>>>,
     exact: Vec<Vec<Vec<f64>>>,
     seen: Vec<f64>,
+    /// Quantizations measured so far.
+    tried: Cell<usize>,
 }
 
 impl Attempts<'_> {
-    fn at(&self, bits: Bits) -> Result<Attempt, Error> {
+    /// The cheapest choice that keeps the fidelity.
+    fn cheapest(&self, scales: WeightScales) -> Result<Attempt, Error> {
+        let fixed = |bits: Option<u32>, default: u32| bits.unwrap_or(default);
+        let Wanted { range, fidelity, .. } = *self.wanted;
+        let input = if range.0 >= 0.0 { 7 } else { 8 };
+        let mut best = None;
+        // Finer and finer, until it is kept.
+        for finer in [0, 2, 4, 6] {
+            let bits = Bits {
+                input: fixed(self.wanted.input_bits, if finer > 2 { 2 * input } else { input }),
+                weight: fixed(self.wanted.weight_bits, 8 + finer),
+                activation: fixed(self.wanted.activation_bits, 8 + finer),
+            };
+            let attempt = self.at(bits, scales)?;
+            let kept = attempt.report.keeps(fidelity);
+            best = Some(attempt);
+            if kept {
+                break;
+            }
+        }
+        let mut best = best.expect("at least one was tried");
+        if !best.report.keeps(fidelity) {
+            let Report { top1, max_abs, .. } = best.report;
+            let found = format!("top1={top1:.4}, max-abs={max_abs:.6}");
+            return Err(Error::Fidelity { expected: fidelity.to_string(), found });
+        }
+        // Coarser and coarser, as long as it is kept; only a smaller domain counts.
+        let mut current = best.clone();
+        loop {
+            let coarser = self.coarser(current.bits);
+            let coarser = coarser
+                .into_iter()
+                .map(|bits| self.at(bits, scales))
+                .collect::<Result<Vec<_>, _>>()?;
+            let kept = coarser.into_iter().filter(|attempt| attempt.report.keeps(fidelity));
+            let Some(next) = kept.min_by(|a, b| a.loss(&current).total_cmp(&b.loss(&current)))
+            else {
+                break;
+            };
+            if next.domain < best.domain {
+                best = next.clone();
+            }
+            current = next;
+        }
+        // Rows to spare in that domain buy finer numbers.
+        loop {
+            let finer = self.finer(best.bits, input);
+            // Finer numbers may be wider than a program's can be.
+            let finer = finer.into_iter().filter_map(|bits| self.at(bits, scales).ok());
+            let better = finer.filter(|attempt| {
+                attempt.domain == best.domain
+                    && attempt.report.mean_abs < best.report.mean_abs
+                    && attempt.report.keeps(fidelity)
+            });
+            let Some(next) = better.min_by(|a, b| a.report.mean_abs.total_cmp(&b.report.mean_abs))
+            else {
+                break;
+            };
+            best = next;
+        }
+        Ok(best)
+    }
+
+    fn at(&self, bits: Bits, scales: WeightScales) -> Result<Attempt, Error> {
+        self.tried.set(self.tried.get() + 1);
         let kinds = self
             .graph
             .input_shapes()
@@ -185,6 +213,7 @@ impl Attempts<'_> {
         let inputs = declared(self.graph, &kinds, self.wanted.public);
         let options = Options {
             weight_bits: bits.weight,
+            weight_scales: scales,
             activation_bits: bits.activation,
             headroom: Some(self.wanted.headroom),
             public: self.wanted.public,
@@ -194,7 +223,7 @@ impl Attempts<'_> {
         let report = measure(self.graph, &lowered, &self.samples, &self.exact)?;
         let rows = 1 + cost::rows(&lowered.program)?.iter().map(|(_, rows)| rows).sum::<usize>();
         let domain = (rows + lowered.program.public_inputs() + 1).next_power_of_two();
-        Ok(Attempt { lowered, report, bits, rows, domain })
+        Ok(Attempt { lowered, report, bits, scales, rows, domain })
     }
 
     /// One bit more of each that is to be found, of inputs no more than `most`.

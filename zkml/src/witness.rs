@@ -185,10 +185,11 @@ fn gadgets(
         }
         Op::Requantize { input, rescale } => {
             let sums = trace[*input].iter().zip(&program.nodes[*input].bounds);
-            for ((sum, bound), result) in sums.zip(results) {
+            for (at, ((sum, bound), result)) in sums.zip(results).enumerate() {
                 let bits = shift_bits(&node.name, *bound, rescale.shift)?;
+                let zeros = program.zeros(*input, at, rescale.shift);
                 let offset = sum + half(rescale.shift) + (1 << (bits - 1));
-                assign_bits(wires, offset, bits);
+                assign_bits(wires, offset >> zeros, bits - zeros);
                 if rescale.relu {
                     clamp(wires, offset, bits, *bound, *rescale);
                 }

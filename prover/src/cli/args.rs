@@ -258,6 +258,9 @@ pub(super) struct QuantizeArgs {
     /// Bits of a weight, sign included.
     #[arg(long, default_value_t = 8)]
     pub(super) weight_bits: u32,
+    /// Give every output channel of a map the finest scale that its own weights fit.
+    #[arg(long)]
+    pub(super) per_channel: bool,
     /// Bits of an activation in the worst case.
     #[arg(long, default_value_t = 12)]
     pub(super) activation_bits: u32,

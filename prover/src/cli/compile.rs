@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use assay_zkml::{Compiled, Fidelity, Found, Graph, Wanted, compile, search};
+use assay_zkml::{Compiled, Fidelity, Found, Graph, Wanted, WeightScales, compile, search};
 
 use super::{Outcome, args::CompileArgs, memory, read};
 use crate::{error::Error, folder::Folder, samples};
@@ -22,12 +22,15 @@ pub(super) fn run(args: &CompileArgs) -> Result<Outcome, Error> {
     let compiled = compile(&onnx, &manifest)?;
     if !args.json {
         describe(&compiled)?;
-        if let Some(Found { report, bits, tried, .. }) = &found {
+        if let Some(Found { report, bits, scales, tried, .. }) = &found {
             println!();
             println!("{report}");
             println!(
-                "chosen from {tried} tried: inputs of {} bits, weights of {}, activations of {}",
-                bits.input, bits.weight, bits.activation
+                "chosen from {tried} tried: inputs of {} bits, weights of {}{}, activations of {}",
+                bits.input,
+                bits.weight,
+                if *scales == WeightScales::PerChannel { " at a scale per channel" } else { "" },
+                bits.activation
             );
             if args.calibrate.is_none() {
                 println!(
@@ -52,6 +55,7 @@ pub(super) fn run(args: &CompileArgs) -> Result<Outcome, Error> {
             "circuit": compiled.circuit(),
             "manifest": compiled.manifest().digest(),
             "bits": found.as_ref().map(|found| found.bits),
+            "weight_scales": found.as_ref().map(|found| found.scales),
             "tried": found.as_ref().map(|found| found.tried),
             "fidelity": found.as_ref().map(|found| &found.report),
             "random_samples": found.is_some() && args.calibrate.is_none(),

@@ -1,7 +1,7 @@
 //! `quantize`: from an ONNX model to the manifest that its circuit is compiled with.
 
 use assay_verifier::value::{Dtype, TensorType};
-use assay_zkml::{InputType, Options, compile, quantize};
+use assay_zkml::{InputType, Options, WeightScales, compile, quantize};
 
 use super::{Outcome, args::QuantizeArgs, read, write};
 use crate::error::Error;
@@ -11,6 +11,10 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Outcome, Error> {
     let onnx = read(&args.model)?;
     let options = Options {
         weight_bits: args.weight_bits,
+        weight_scales: match args.per_channel {
+            true => WeightScales::PerChannel,
+            false => WeightScales::PerMap,
+        },
         activation_bits: args.activation_bits,
         public: &args.public,
         ..Options::new(args.inputs.clone())

@@ -17,17 +17,31 @@ pub(super) fn decompose(
     value: Lc,
     bits: u32,
 ) -> Result<Vec<Wire>, Error> {
+    decompose_from(builder, kind, value, 0, bits)
+}
+
+/// The same for a value that is a multiple of 2^zeros, without its lowest bits: `bits` - `zeros` wires,
+/// and `value` = 2^zeros Σ 2^j b_j.
+pub(super) fn decompose_from(
+    builder: &mut Builder,
+    kind: Kind,
+    value: Lc,
+    zeros: u32,
+    bits: u32,
+) -> Result<Vec<Wire>, Error> {
     if bits > MAX_BITS {
         return Err(Error::DecompositionWidth { limit: MAX_BITS, found: bits });
     }
-    let wires: Vec<Wire> = (0..bits).map(|_| builder.wire()).collect();
+    let wires: Vec<Wire> = (zeros..bits).map(|_| builder.wire()).collect();
     for wire in &wires {
         // b · (b - 1) = 0
         let mut less_one = Lc::wire(*wire);
         less_one.add(-Fr::from(1u64), ONE);
         builder.enforce(Kind::Boolean, Lc::wire(*wire), less_one, Lc::default());
     }
-    builder.enforce_zero(kind, value.minus(&sum(&wires)));
+    let mut total = Lc::default();
+    total.add_scaled(Fr::from(1u64 << zeros), &sum(&wires));
+    builder.enforce_zero(kind, value.minus(&total));
     Ok(wires)
 }
 

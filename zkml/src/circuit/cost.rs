@@ -65,13 +65,14 @@ fn gadgets(program: &Program, node: &Node) -> Result<usize, Error> {
         Op::Input { .. } | Op::Linear { .. } | Op::Select { .. } | Op::Sum { .. } => Ok(0),
         Op::Max { input, window } => all.map(|at| compare(input, window.operands(at), 2)).sum(),
         Op::Requantize { input, rescale } => {
-            let rows = |bound: &Interval| {
+            let rows = |(at, bound): (usize, &Interval)| {
                 let bits = shift_bits(name, *bound, rescale.shift)?;
                 let kept = bits - 1 - rescale.shift;
                 let clamp = if excess_bits(kept, *bound, *rescale) > 0 { 3 } else { 0 };
-                Ok(bits as usize + 2 + clamp)
+                let shown = bits - program.zeros(*input, at, rescale.shift);
+                Ok(shown as usize + 2 + clamp)
             };
-            program.nodes[*input].bounds.iter().map(rows).sum()
+            program.nodes[*input].bounds.iter().enumerate().map(rows).sum()
         }
     }
 }

@@ -14,28 +14,31 @@ use crate::{
 
 /// `sum >> shift`, rounding half up, in `bits` + 2 rows, or 3 more where it may saturate. With v =
 /// sum + 2^(shift-1) + 2^(bits-1) = Σ 2^j b_j, the highest bit says that the rounded sum is not
-/// negative, and the bits from `shift` to below it are the result when it is not.
+/// negative, and the bits from `shift` to below it are the result when it is not. Of a sum whose lowest
+/// `zeros` bits are zero for every input, fewer than `shift`, these bits have no rows.
 pub(super) fn requantize(
     builder: &mut Builder,
     name: &str,
     sum: Lc,
     bound: Interval,
     rescale: Rescale,
+    zeros: u32,
 ) -> Result<Wire, Error> {
     let Rescale { relu, shift, .. } = rescale;
     let bits = shift_bits(name, bound, shift)?;
     let mut offset = sum;
     offset.add(Fr::from(half(shift)) + Fr::from(1u64 << (bits - 1)), ONE);
-    let wires = bits::decompose(builder, Kind::Recompose, offset, bits)?;
+    let wires = bits::decompose_from(builder, Kind::Recompose, offset, zeros, bits)?;
     let (sign, low) = wires.split_last().expect("at least two bits");
+    let first = (shift - zeros) as usize;
     if relu {
-        let magnitude = clamp(builder, &low[shift as usize..], bound, rescale);
+        let magnitude = clamp(builder, &low[first..], bound, rescale);
         let result = builder.wire();
         // The sign stands in B alone: it is there as a boolean already.
         builder.enforce(Kind::Mux, magnitude, Lc::wire(*sign), Lc::wire(result));
         Ok(result)
     } else {
-        let mut value = bits::sum(&wires[shift as usize..]);
+        let mut value = bits::sum(&wires[first..]);
         value.add(-Fr::from(1u64 << (bits - 1 - shift)), ONE);
         Ok(materialize(builder, value))
     }

@@ -8,9 +8,9 @@ use assay_verifier::{ids::Salt, value::Dtype};
 use prost::Message as _;
 
 use crate::{
-    Compiled, InputType, Options, Witness, compile,
+    Compiled, InputType, Options, WeightScales, Witness, compile,
     manifest::Layer,
-    program::{Node, Program},
+    program::{Node, Op, Program},
     quantize,
     r1cs::{Kind, R1cs, Wire},
     testing::{
@@ -174,6 +174,26 @@ pub(super) fn decide_nothing(r1cs: &R1cs, wires: &[Fr]) -> BTreeSet<Wire> {
         .filter(|row| r1cs.kinds()[*row] == Kind::Exceeds && wires[c[*row][0].1].is_zero())
         .map(|row| b[row][0].1)
         .collect()
+}
+
+/// A rectified layer whose first channel has weights 2^4 as large as the other's.
+pub(super) fn channels() -> Compiled {
+    let nodes = vec![node("Gemm", &["x", "w", "b"], "h"), node("Relu", &["h"], "y")];
+    let tensors = vec![
+        raw_floats("w", &[3, 2], &[0.75, 0.05, -0.5, 0.04, 0.875, -0.02]),
+        raw_floats("b", &[2], &[0.3, 0.01]),
+    ];
+    let options = Options {
+        weight_bits: 4,
+        weight_scales: WeightScales::PerChannel,
+        activation_bits: 6,
+        ..options(3)
+    };
+    let compiled = compile_with(&model(&[-1, 3], nodes, tensors), &options);
+    let program = compiled.program();
+    let zeros = find(program, |node| matches!(node.op, Op::Linear { .. }));
+    assert_eq!([0, 1].map(|at| program.zeros(zeros, at, 9)), [4, 0]);
+    compiled
 }
 
 /// All inputs and outputs of a model as public inputs.

@@ -16,13 +16,13 @@ use prost::Message as _;
 
 use super::{
     specimens::{
-        clamping, clamping_input, crooked, decide_nothing, every_op, every_op_input, filled,
-        honest, identity, lie, public, public_shifted, shifted,
+        channels, clamping, clamping_input, crooked, decide_nothing, every_op, every_op_input,
+        filled, honest, identity, lie, public, public_shifted, shifted,
     },
     *,
 };
 use crate::{
-    Compiled, InputType, Options, compile, quantize,
+    Compiled, InputType, Options, WeightScales, compile, quantize,
     testing::{compile_with, network, network_of_all_ops, options, salt, small, tensor},
 };
 
@@ -37,7 +37,7 @@ fn numbers_above_the_ceiling_become_the_ceiling() {
 #[test]
 fn rows_are_counted_without_being_written() {
     let committed = [small(), crooked(), shifted(), identity((-5, 60)), every_op(), clamping()];
-    for compiled in committed.into_iter().chain([public(), public_shifted()]) {
+    for compiled in committed.into_iter().chain([public(), public_shifted(), channels()]) {
         let rows = cost::rows(compiled.program()).unwrap();
         let rows: usize = rows.iter().map(|(_, rows)| rows).sum();
         assert_eq!(1 + rows, compiled.r1cs().constraints());
@@ -56,6 +56,7 @@ fn every_wire_is_bound() {
         (clamping(), clamping_input()),
         (public(), vec![-5, 7, 60]),
         (public_shifted(), vec![5, 6, -7]),
+        (channels(), vec![100, -20, 30]),
     ];
     for (compiled, input) in cases {
         let r1cs = compiled.r1cs();
@@ -213,6 +214,7 @@ proptest! {
         seed in any::<u64>(),
         bits in (2u32..9, 2u32..9),
         clamp in any::<bool>(),
+        per_channel in any::<bool>(),
         pick in any::<prop::sample::Index>(),
     ) {
         let (model, shape) = network_of_all_ops(seed);
@@ -227,6 +229,7 @@ proptest! {
             activation_bits: bits.1,
             calibration: clamp.then_some(&samples),
             headroom: clamp.then_some(0),
+            weight_scales: if per_channel { WeightScales::PerChannel } else { WeightScales::PerMap },
             ..options(1)
         };
         let bytes = model.encode_to_vec();

@@ -12,6 +12,9 @@ pub(crate) struct Linear {
     pub(crate) weights: Arc<[i32]>,
     /// One number per result.
     pub(crate) bias: Vec<i64>,
+    /// For each output channel, the power of two that all its weights and biases are multiples of, as an
+    /// exponent; nothing where none is said to be.
+    pub(crate) zeros: Vec<u32>,
 }
 
 impl Linear {
@@ -24,6 +27,11 @@ impl Linear {
                 with(operand, weight.into());
             }
         });
+    }
+
+    /// How many of the lowest bits of result `at` are always zero.
+    pub(super) fn zeros(&self, at: usize) -> u32 {
+        self.zeros.get(self.layout.channel(at)).copied().unwrap_or(0)
     }
 
     /// Intervals of the results. Errors: one, or that of a sum on the way to it, does not fit

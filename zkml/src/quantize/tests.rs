@@ -36,7 +36,7 @@ fn the_manifest_says_what_was_chosen() {
     let manifest = quantized(&model, &options).unwrap();
     // 1.0 / 2^-6 = 64 fits 8 bits, 2^-7 does not. Worst case of the sum: 127 · 48 + 128 · 64.
     let layers = [
-        Layer::Linear { node: "Gemm_h".into(), weight_bits: 8, weight_scale: -6 },
+        Layer::Linear { node: "Gemm_h".into(), weight_bits: 8, weight_scale: -6, coarser: vec![] },
         Layer::Requantize {
             node: "Relu_y".into(),
             relu: true,
@@ -125,7 +125,17 @@ fn manifests_are_checked_line_by_line() {
     let good = quantized(&model, &options(3)).unwrap();
     compile(&bytes, &good.to_bytes()).unwrap();
     type Change = fn(&mut Manifest);
-    let changes: [Change; 20] = [
+    fn coarser(manifest: &mut Manifest, of: &[u32]) {
+        let Layer::Linear { coarser, .. } = &mut manifest.layers[0] else { unreachable!() };
+        *coarser = of.to_vec();
+    }
+    let changes: [Change; 25] = [
+        // Of two channels with weights of 8 bits.
+        |m| coarser(m, &[0]),
+        |m| coarser(m, &[0, 0]),
+        |m| coarser(m, &[1, 2]),
+        |m| coarser(m, &[0, 23]),
+        |m| coarser(m, &[0, 1, 0]),
         |m| m.compiler.push('1'),
         |m| m.model = assay_verifier::ids::Sha256Digest::of(b"other"),
         |m| m.inputs[0].name.push('x'),
@@ -196,6 +206,55 @@ fn programs_refuse_what_is_outside_the_declared_ranges() {
     assert!(matches!(small().run(&[]), Err(Error::InputCount { expected: 1, found: 0 })));
 }
 
+/// Two pairs of outputs, one from channels whose weights are 2^-4 times the others': with scales of their
+/// own, weights of 5 bits are closer than those of 8, and the circuit is smaller.
+#[test]
+fn channels_of_different_size_are_cheaper_with_scales_of_their_own() {
+    let (width, hidden) = (16usize, 16usize);
+    let number = |at: usize| ((at * 7919 + 31) % 199) as f32 / 99.5 - 1.0;
+    let small = |row: usize| if row < hidden / 2 { 1.0 } else { 0.0625 };
+    let w0: Vec<f32> = (0..hidden * width).map(|at| number(at) * small(at / width)).collect();
+    // The first two outputs see the large channels, the others the small ones, 2^4 times as strongly.
+    let reads = |row: usize, column: usize| (row < 2) == (column < hidden / 2);
+    let w1 = (0..4 * hidden).map(|at| {
+        let (row, column) = (at / hidden, at % hidden);
+        if reads(row, column) { number(at + 1000) / small(column) } else { 0.0 }
+    });
+    let (w0, w1) =
+        (raw_floats("w0", &[16, 16], &w0), raw_floats("w1", &[4, 16], &w1.collect::<Vec<_>>()));
+    let gemm = |input: &str, w: &str, output: &str| {
+        crate::testing::with_int(node("Gemm", &[input, w], output), "transB", 1)
+    };
+    let nodes = vec![gemm("x", "w0", "h"), node("Relu", &["h"], "r"), gemm("r", "w1", "y")];
+    let model = crate::testing::model(&[-1, 16], nodes, vec![w0, w1]);
+    let graph = Graph::from_onnx(&model.encode_to_vec()).unwrap();
+    let measured = |weight_bits, weight_scales| {
+        let options = Options { weight_bits, weight_scales, ..options(width) };
+        let compiled = compile_with(&model, &options);
+        let unit = 2f64.powi(output_scale(compiled.manifest()).into());
+        let mut error = 0.0;
+        for sample in 0..50 {
+            let input: Vec<i64> =
+                (0..width).map(|at| ((sample * 97 + at * 61) % 256) as i64 - 128).collect();
+            let real = input.iter().map(|integer| *integer as f64 / 16.0).collect();
+            let exact = graph.run(&[real]).unwrap();
+            let found = compiled.run(&[input]).unwrap();
+            let pairs = exact[0].iter().zip(&found[0]);
+            error += pairs.map(|(exact, found)| (exact - *found as f64 * unit).abs()).sum::<f64>();
+        }
+        (compiled.r1cs().constraints(), error / 200.0)
+    };
+    let (rows, error) = measured(8, WeightScales::PerMap);
+    let (fewer_rows, smaller_error) = measured(5, WeightScales::PerChannel);
+    println!("{rows} rows, error {error}; per channel {fewer_rows} rows, error {smaller_error}");
+    assert!(fewer_rows < rows, "{fewer_rows} of {rows}");
+    assert!(smaller_error < error, "{smaller_error} of {error}");
+    // And the manifest is its own proof of what was chosen: it replays, and is the same every time.
+    let options =
+        Options { weight_bits: 5, weight_scales: WeightScales::PerChannel, ..options(width) };
+    assert_eq!(quantized(&model, &options), quantized(&model, &options));
+}
+
 /// Largest error of each result, op by op: half a unit per weight, bias and shift, and what the
 /// operands bring. A constant of a copy and the factors of a sum are weights of their own.
 fn error_bound(model: &ModelProto, manifest: &Manifest, input: &[f64]) -> Vec<f64> {
@@ -229,14 +288,18 @@ fn error_bound(model: &ModelProto, manifest: &Manifest, input: &[f64]) -> Vec<f6
         let (error, scale): (Vec<f64>, i32) = match &node.op {
             Op::Input => (vec![0.0; node.elements], first),
             Op::Linear { input, map } => {
-                let Some(Layer::Linear { weight_scale, .. }) = layers.next() else { panic!() };
+                let Some(Layer::Linear { weight_scale, coarser, .. }) = layers.next() else {
+                    panic!()
+                };
                 let scale = scales[*input] + weight_scale;
                 let sum = |at| {
-                    let mut sum = half(scale);
+                    let channel = coarser.get(map.layout.channel(at)).copied().unwrap_or(0);
+                    let mut sum = half(scale + channel as i32);
                     map.layout.visit(at, |operand, weight| {
                         let error = errors[*input][operand];
                         sum += map.weight(weight).abs() * error
-                            + half(*weight_scale) * (value(*input, operand) + error);
+                            + half(weight_scale + channel as i32)
+                                * (value(*input, operand) + error);
                     });
                     sum
                 };
@@ -326,11 +389,15 @@ proptest! {
         seed in any::<u64>(),
         weight_bits in 4u32..12,
         activation_bits in 3u32..14,
+        per_channel in any::<bool>(),
     ) {
         let (model, shape) = network_of_all_ops(seed);
         let kind = tensor(Dtype::I8, &shape.map(|dim| dim as u32), -5);
         let inputs = vec![InputType { kind, range: (-32, 31) }];
-        let options = Options { inputs, weight_bits, activation_bits, ..options(1) };
+        let weight_scales =
+            if per_channel { WeightScales::PerChannel } else { WeightScales::PerMap };
+        let options =
+            Options { inputs, weight_bits, weight_scales, activation_bits, ..options(1) };
         let bytes = model.encode_to_vec();
         let manifest = match quantize(&bytes, &options) {
             Err(Error::BoundTooWide { .. } | Error::DecompositionWidth { .. }) => return Ok(()),

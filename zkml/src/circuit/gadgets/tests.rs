@@ -28,7 +28,7 @@ fn a_shift_has_one_witness_in_range_and_none_outside() {
         let sum = builder.wire();
         let rescale = Rescale { relu, shift, clamp: None };
         let bound = widest(bits, shift);
-        let result = requantize(&mut builder, "", Lc::wire(sum), bound, rescale).unwrap();
+        let result = requantize(&mut builder, "", Lc::wire(sum), bound, rescale, 0).unwrap();
         assert_eq!(result, 2 + bits as usize);
         let r1cs = builder.finish();
         assert_eq!(r1cs.constraints(), bits as usize + 2);
@@ -69,7 +69,7 @@ fn rounding_edges_agree_with_the_program() {
             let sum = builder.wire();
             let rescale = Rescale { relu, shift, clamp: None };
             let bound = widest(bits, shift);
-            requantize(&mut builder, "", Lc::wire(sum), bound, rescale).unwrap();
+            requantize(&mut builder, "", Lc::wire(sum), bound, rescale, 0).unwrap();
             let r1cs = builder.finish();
             for value in sums.into_iter().chain(above) {
                 let mut wires = vec![Fr::from(1u64), Fr::from(value)];
