@@ -13,6 +13,7 @@ mod circuit;
 mod compile;
 mod curve;
 mod error;
+mod estimate;
 mod fidelity;
 mod graph;
 mod key;
@@ -37,8 +38,9 @@ mod testing;
 pub use ark_std::rand::rngs::OsRng;
 
 pub use self::{
-    compile::{Compiled, Estimate, compile},
+    compile::{Compiled, compile},
     error::Error,
+    estimate::Estimate,
     fidelity::{Fidelity, LayerError, Report},
     graph::Graph,
     key::{KEY_FILE_VERSION, ProvingKey, open_proving_key, read_proving_key, write_proving_key},

@@ -25,9 +25,7 @@ pub(crate) struct Table<C: Curve> {
 impl<C: Curve> Table<C> {
     /// A table that pays for so many multiples.
     pub(crate) fn new(point: Affine<C>, multiples: usize) -> Self {
-        let digits_of = |width: u32| 255u32.div_ceil(width) as usize;
-        let cost = |width: &u32| digits_of(*width) * (multiples + (1 << (width - 1)));
-        let width = (2..=14).min_by_key(cost).expect("a range that is not empty");
+        let width = width(multiples);
         let mut base: Projective<C> = point.into();
         let mut bases = vec![];
         for _ in 0..digits_of(width) {
@@ -50,6 +48,22 @@ impl<C: Curve> Table<C> {
             row
         };
         Self { width, digits: bases.par_iter().map(row).collect(), curve: PhantomData }
+    }
+
+    /// Additions that table and multiples take together.
+    pub(crate) fn additions(multiples: usize) -> usize {
+        cost(multiples, width(multiples))
+    }
+
+    /// Points that a table for so many multiples has.
+    pub(crate) fn entries(multiples: usize) -> usize {
+        let width = width(multiples);
+        digits_of(width) << (width - 1)
+    }
+
+    /// Additions of one multiple.
+    pub(crate) const fn digits(&self) -> usize {
+        self.digits.len()
     }
 
     /// scalar · point for every scalar, in raw form. `done` hears of every block.
@@ -99,6 +113,20 @@ impl<C: Curve> Table<C> {
         }
         points[..count].iter().map(C::raw).collect()
     }
+}
+
+const fn digits_of(width: u32) -> usize {
+    255u32.div_ceil(width) as usize
+}
+
+const fn cost(multiples: usize, width: u32) -> usize {
+    digits_of(width) * (multiples + (1 << (width - 1)))
+}
+
+/// The bits of a digit for which table and multiples take the fewest additions.
+fn width(multiples: usize) -> u32 {
+    let cost = |width: &u32| cost(multiples, *width);
+    (2..=14).min_by_key(cost).expect("a range that is not empty")
 }
 
 /// Scalars that one thread multiplies at a time.

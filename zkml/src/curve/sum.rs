@@ -44,6 +44,12 @@ pub(crate) fn sum<'a, C: Curve>(
     units + rest
 }
 
+/// Additions that a sum of so many full-size and small scalars takes, units left out.
+pub(crate) fn additions(full: usize, small: usize) -> u64 {
+    let (full, small) = (full as u64, small as u64);
+    if full + small == 0 { 0 } else { Digits::cheapest(full, small).cost(full, small) }
+}
+
 /// Scalars by size. An index carries the sign of its scalar in its lowest bit.
 struct Sorted {
     units: Vec<u32>,
@@ -125,14 +131,18 @@ const GATHER: u32 = 4096;
 impl Digits {
     /// The width for which the fewest additions are to be expected.
     fn for_scalars(scalars: &Sorted) -> Self {
-        let (full, small) = (scalars.full.len() as u64, scalars.small.len() as u64);
-        // To empty a bucket takes as long as two additions into one.
-        let cost = |digits: &Self| {
-            let (windows, of_small) = (u64::from(digits.windows), u64::from(digits.small));
-            full * windows + small * of_small + windows * (2 << (digits.width - 1))
-        };
+        Self::cheapest(scalars.full.len() as u64, scalars.small.len() as u64)
+    }
+
+    fn cheapest(full: u64, small: u64) -> Self {
         let all = (2..=16).map(|width| Self::of_width(width, full > 0));
-        all.min_by_key(cost).expect("a range that is not empty")
+        all.min_by_key(|digits| digits.cost(full, small)).expect("a range that is not empty")
+    }
+
+    fn cost(&self, full: u64, small: u64) -> u64 {
+        let (windows, of_small) = (u64::from(self.windows), u64::from(self.small));
+        // To empty a bucket takes as long as two additions into one.
+        full * windows + small * of_small + windows * (2 << (self.width - 1))
     }
 
     fn of_width(width: u32, full: bool) -> Self {
