@@ -104,10 +104,9 @@ impl VerifyingKey {
         }
         let Proof(proof) = proof;
         // One sum of products for all inputs: a key may have thousands.
-        let key = &self.prepared.vk.gamma_abc_g1;
-        let Some((constant, points)) = key.split_first() else { return Err(Error::ProofInvalid) };
-        let Ok(sum) = G1Projective::msm(points, inputs) else { return Err(Error::ProofInvalid) };
-        let inputs = sum + constant;
+        let scalars = [[Fr::from(1u64)].as_slice(), inputs].concat();
+        let sum = G1Projective::msm(&self.prepared.vk.gamma_abc_g1, &scalars);
+        let Ok(inputs) = sum else { return Err(Error::ProofInvalid) };
         match Groth16::<Bls12_381>::verify_proof_with_prepared_inputs(
             &self.prepared,
             proof,
