@@ -82,8 +82,8 @@ impl Queue {
         .map_err(failed)
     }
 
-    /// Handles the tickets of a place, up to `slots` at a time, until `stop` says so. Returns once the
-    /// tickets at hand are handled.
+    /// Handles the tickets of a place, up to `slots` at a time, until `stop` says so. What is at hand then
+    /// runs on by itself.
     pub(super) async fn handle(
         &self,
         place: Place,
@@ -93,20 +93,20 @@ impl Queue {
     ) -> Result<(), Error> {
         // Never the name of one that was: apalis holds it against the newcomer for a while.
         let name = format!("assay-{}-{}", place.name(), hex::encode(crate::random::bytes::<8>()?));
-        let signal = async move {
-            let _ = stop.wait_for(|stop| *stop).await; // where nobody can say so any more: stop
-            Ok::<(), std::io::Error>(())
-        };
         macro_rules! run {
-            ($storage:expr) => {
-                WorkerBuilder::new(&*name)
+            ($storage:expr) => {{
+                let worker = WorkerBuilder::new(&*name)
                     .backend($storage.poll_with_interval(POLL))
                     .data(proving)
                     .concurrency(slots)
-                    .build(handle)
-                    .run_until(signal)
-                    .await
-            };
+                    .build(handle);
+                // Dropped, not asked to end: while it waits for what is at hand, apalis no longer polls the
+                // statement that fetches tickets, and in SQLite nobody can write as long as that is open.
+                tokio::select! {
+                    ended = worker.run() => ended,
+                    _ = stop.wait_for(|stop| *stop) => Ok(()), // also where nobody can say so any more
+                }
+            }};
         }
         let ended = match &self.store.pool {
             Pool::Sqlite(db) => run!(SqliteStorage::new(db).with_config(self.sqlite(place))),
@@ -134,8 +134,13 @@ impl Queue {
     }
 }
 
+/// In a task of its own, which outlives the worker that took the ticket.
 async fn handle(ticket: Ticket, proving: Data<Arc<Proving>>) -> Result<(), BoxDynError> {
-    proving.work(&ticket.job).await;
+    let proving = Arc::clone(&proving);
+    let worked = tokio::spawn(async move { proving.work(&ticket.job).await });
+    if let Err(error) = worked.await {
+        tracing::error!(%error, "a ticket was not handled to its end");
+    }
     Ok(())
 }
 

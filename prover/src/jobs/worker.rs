@@ -22,13 +22,22 @@ pub struct Proving {
     runners: RwLock<BTreeMap<CardDigest, Runner>>,
     /// Proofs at a time, over all places.
     slots: Semaphore,
+    /// How many that are.
+    count: usize,
     stop: watch::Receiver<bool>,
 }
 
 impl Proving {
     /// With no operation yet.
     pub fn new(store: Store, key: SealKey, slots: usize, stop: watch::Receiver<bool>) -> Self {
-        Self { store, key, runners: RwLock::default(), slots: Semaphore::new(slots), stop }
+        Self {
+            store,
+            key,
+            runners: RwLock::default(),
+            slots: Semaphore::new(slots),
+            count: slots,
+            stop,
+        }
     }
 
     /// The key that seals witness data.
@@ -59,6 +68,12 @@ impl Proving {
         if let Err(error) = worked {
             tracing::error!(job = id, code = error.code(), %error, "the store failed");
         }
+    }
+
+    /// Waits until nothing is at hand.
+    async fn idle(&self) {
+        let all = u32::try_from(self.count).unwrap_or(u32::MAX);
+        let _ = self.slots.acquire_many(all).await; // nobody closes it
     }
 
     async fn try_work(&self, id: &str) -> Result<(), Error> {
@@ -149,6 +164,7 @@ impl Workers {
                     }
                     let _ = tokio::time::timeout(AGAIN, stop.wait_for(|stop| *stop)).await;
                 }
+                proving.idle().await;
             }));
         }
         Self(tasks)

@@ -166,7 +166,8 @@ mod tests {
     };
 
     fn port(dtype: Dtype, elements: u32, visibility: Visibility) -> Port {
-        let kind = Type::Tensor(TensorType::new(dtype, &[1, elements], -4).unwrap());
+        let scale = if dtype == Dtype::F32 { 0 } else { -4 };
+        let kind = Type::Tensor(TensorType::new(dtype, &[1, elements], scale).unwrap());
         Port { kind, visibility }
     }
 
