@@ -43,10 +43,11 @@ check: libtorch $(DENY)/bin/cargo-deny
 	$(DENY)/bin/cargo-deny --log-level warn check bans licenses sources
 	scripts/tree.sh "$$before"
 
+# With a folder for its tools, it does not wait for other builds, nor they for it.
 ## wasm: the npm package of the verifier, in verifier-wasm/dist
 .PHONY: wasm
 wasm: node_modules/.package-lock.json
-	@cargo run --release -p xtask -- wasm
+	@cargo run --release --target-dir "$${CARGO_TARGET_DIR:-target}/tools" -p xtask -- wasm
 
 ## page: the page that shows a receipt, in www/dist
 .PHONY: page
@@ -55,8 +56,9 @@ page: wasm
 
 ## demo: a digit read, attested, proved and checked in Chromium with the network off; then tampered with
 .PHONY: demo
-demo: build page
-	@scripts/demo.sh
+demo: libtorch
+	@$(MAKE) -j2 build page
+	scripts/demo.sh
 
 ## test: check and build, then every test
 .PHONY: test
