@@ -1,0 +1,142 @@
+//! Packs the image with AWS's library, and holds its registers against our own.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use aws_nitro_enclaves_image_format::{
+    defs::{EifBuildInfo, EifIdentityInfo},
+    utils::{EifBuilder, SignKeyData},
+};
+use clap::Args;
+use sha2::{Digest as _, Sha256, Sha384};
+
+use crate::{
+    eif,
+    measurements::{Input, Measurements, Part},
+};
+
+/// What an image is made of.
+#[derive(Args)]
+pub(crate) struct Parts {
+    /// The kernel, a bzImage.
+    #[arg(long)]
+    kernel: PathBuf,
+    /// Its command line.
+    #[arg(long)]
+    cmdline: String,
+    /// The ramdisk with init.
+    #[arg(long)]
+    init: PathBuf,
+    /// The ramdisk with the prover.
+    #[arg(long)]
+    prover: PathBuf,
+    /// What everything was made from: a line each of kind, name, version and SHA-256, with tabs between.
+    #[arg(long)]
+    inputs: PathBuf,
+    /// Parts whose sizes and digests are to be told beside the sections': NAME=FOLDER or NAME=FILE.
+    #[arg(long = "part", value_name = "NAME=PATH")]
+    parts: Vec<String>,
+    /// Private key to sign with: a file in PEM, or the name of a key in AWS KMS.
+    #[arg(long, requires = "certificate")]
+    key: Option<String>,
+    /// The key's certificate, PEM: its digest becomes PCR8.
+    #[arg(long, requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The image to write.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// The measurements to write.
+    #[arg(long)]
+    measurements: PathBuf,
+}
+
+/// Packs, measures twice, writes both files.
+pub(crate) fn pack(parts: &Parts) -> Result<()> {
+    let sign = match (&parts.key, &parts.certificate) {
+        (Some(key), Some(certificate)) => {
+            Some(SignKeyData::new(key, certificate).map_err(|why| anyhow!(why))?)
+        }
+        _ => None,
+    };
+    let mut builder = EifBuilder::new(
+        &parts.kernel,
+        parts.cmdline.clone(),
+        sign,
+        Sha384::new(),
+        X86_64,
+        identity(),
+    );
+    builder.add_ramdisk(&parts.init);
+    builder.add_ramdisk(&parts.prover);
+    let part = parts.output.with_extension("part");
+    let mut file = fs::File::create(&part).with_context(|| part.display().to_string())?;
+    let mut theirs = builder.write_to(&mut file);
+    drop(file);
+    theirs.remove("HashAlgorithm");
+    let image = fs::read(&part)?;
+    let ours = eif::Image::parse(&image)?.registers();
+    for (name, value) in &ours {
+        let found = theirs.get(name);
+        ensure!(
+            found == Some(value),
+            "two opinions on {name}: {value} by this program, {found:?} by AWS's library"
+        );
+    }
+    let measurements = Measurements {
+        registers: theirs,
+        parts: listed(parts)?,
+        cmdline: parts.cmdline.clone(),
+        inputs: Input::read(&parts.inputs)?,
+    };
+    crate::write(&parts.measurements, measurements.to_json()?.as_bytes())?;
+    fs::rename(&part, &parts.output)?;
+    print!("{measurements}");
+    println!("{}  {} bytes, {}", parts.output.display(), image.len(), sha256(&image));
+    Ok(())
+}
+
+/// Flags of the header: the architecture's bit is set for ARM.
+const X86_64: u16 = 0;
+
+/// What is told and not measured. No time: the file is the same whenever it is built.
+fn identity() -> EifIdentityInfo {
+    EifIdentityInfo {
+        img_name: "assay".to_owned(),
+        img_version: env!("CARGO_PKG_VERSION").to_owned(),
+        build_info: EifBuildInfo {
+            build_time: "1970-01-01T00:00:00+00:00".to_owned(),
+            build_tool: env!("CARGO_PKG_NAME").to_owned(),
+            build_tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            img_os: "none".to_owned(),
+            img_kernel: "see measurements.json".to_owned(),
+        },
+        docker_info: serde_json::json!({}),
+        custom_info: serde_json::json!({}),
+    }
+}
+
+fn listed(parts: &Parts) -> Result<BTreeMap<String, Part>> {
+    let mut listed = BTreeMap::new();
+    let sections = [
+        ("kernel", &parts.kernel),
+        ("ramdisk-init", &parts.init),
+        ("ramdisk-prover", &parts.prover),
+    ];
+    for (name, path) in sections {
+        listed.insert(name.to_owned(), Part::of(path)?);
+    }
+    for part in &parts.parts {
+        let (name, path) = part.split_once('=').context("expected NAME=PATH")?;
+        listed.insert(name.to_owned(), Part::of(Path::new(path))?);
+    }
+    Ok(listed)
+}
+
+/// In hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
