@@ -122,6 +122,21 @@ FUZZ_SECONDS ?= 60
 fuzz: $(FUZZ)/bin/cargo-fuzz
 	@PATH="$(FUZZ)/bin:$$PATH" scripts/fuzz.sh $(FUZZ_SECONDS)
 
+## enclave: the enclave image and its measurements, in target/enclave
+.PHONY: enclave
+enclave: libtorch
+	@enclave-image/image.sh
+
+## enclave-verify: builds the image and compares it with the published measurements
+.PHONY: enclave-verify
+enclave-verify: libtorch
+	@enclave-image/verify.sh
+
+## enclave-test: builds the image twice, compares, boots it under QEMU and runs an operation in it
+.PHONY: enclave-test
+enclave-test: build
+	@enclave-image/test.sh
+
 ## clean: removes what the build made; the cache stays
 .PHONY: clean
 clean:

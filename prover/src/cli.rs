@@ -6,6 +6,7 @@ mod compile;
 mod eval;
 mod export;
 mod hints;
+mod host;
 mod jobs;
 mod memory;
 mod policy;
@@ -91,6 +92,7 @@ fn without_engine(command: &Command) -> Result<Outcome, Error> {
         Command::Export(ExportCommand::Snarkjs { receipt, output }) => {
             export::snarkjs(receipt, output)
         }
+        Command::Host(args) => host::run(args),
         Command::Inspect { file } => receipt::inspect(file),
         Command::Jobs(args) => jobs::run(args),
         Command::Policy(PolicyCommand::From { receipt, output }) => {

@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod attester;
+mod bounded;
 pub mod choice;
 pub mod cli;
 pub mod dataset;
@@ -11,6 +12,7 @@ mod error;
 pub mod eval;
 mod files;
 pub mod folder;
+pub mod host;
 pub mod input;
 pub mod jobs;
 pub mod keys;

@@ -13,6 +13,7 @@ mod engine;
 mod input;
 mod jobs;
 mod latency;
+mod listen;
 mod listing;
 mod log;
 mod methods;
@@ -24,13 +25,14 @@ mod upgrade;
 
 use std::{sync::Arc, thread, time::Duration};
 
-use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
+use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
 
 pub use app::{App, router};
 pub use catalogue::Catalogue;
 pub use config::{Config, Overrides};
 pub use engine::{Asking, Engine};
 pub use latency::Latencies;
+pub use listen::Listen;
 pub use log::begin as begin_log;
 pub use upgrade::run as upgrade;
 
@@ -52,7 +54,7 @@ pub fn run(config: Config, engine: &dyn TeeEngine) -> Result<(), Error> {
     let mut tee = Tee::new(engine, attester.as_ref());
     let keys = KeyStore::new(config.state.join("keys"));
     let latencies = Arc::new(Latencies::read(config.state.join("latency.json")));
-    let mut catalogue = Catalogue::prepare(&config.operations, &keys, &mut Progress::Log)?;
+    let mut catalogue = Catalogue::prepare(&config, &keys, &mut Progress::Log)?;
     catalogue.measure(&mut tee, &latencies)?;
     let (engine, asking) = Engine::new(config.limits.requests_waiting);
     let http = thread::Builder::new()
@@ -72,7 +74,7 @@ pub fn run(config: Config, engine: &dyn TeeEngine) -> Result<(), Error> {
 pub fn work(config: &Config) -> Result<(), Error> {
     tracing::info!(configuration = config.line(), "begun");
     let keys = KeyStore::existing(config.state.join("keys"));
-    let catalogue = Catalogue::prepare(&config.operations, &keys, &mut Progress::Log)?;
+    let catalogue = Catalogue::prepare(config, &keys, &mut Progress::Log)?;
     let runtime = runtime()?;
     let worked = runtime.block_on(async {
         let key = SealKey::open(&config.state.join("witness.key"), false)?;
@@ -84,7 +86,7 @@ pub fn work(config: &Config) -> Result<(), Error> {
         catalogue.operations().for_each(|operation| proving.learn(&operation.runner));
         let workers = Workers::start(&proving, &[Place::Anywhere], slots);
         tracing::info!(slots, "working");
-        ended_by_signal().await?;
+        end_signal().await?;
         let _ = stop.send(true); // workers that are gone have nothing to stop
         within(config.limits.shutdown(), workers.ended()).await;
         Ok(())
@@ -119,25 +121,31 @@ async fn serve(
     let proving = Arc::new(Proving::new(store.clone(), key, slots, stopped.clone()));
     catalogue.operations().for_each(|operation| proving.learn(&operation.runner));
     let workers = Workers::start(&proving, &[Place::Here, Place::Anywhere], slots);
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| Error::Config {
+    let address = config.listen;
+    let refuse = |error: std::io::Error| Error::Config {
         place: "listen".to_owned(),
-        why: format!("{}: {error}", config.listen),
-    })?;
-    let address = listener.local_addr().unwrap_or(config.listen);
+        why: format!("{address}: {error}"),
+    };
+    let door = match address {
+        Listen::Tcp(address) => Door::Tcp(TcpListener::bind(address).await.map_err(refuse)?),
+        Listen::Vsock(port) => Door::Vsock(listen::Vsock::bind(port).map_err(refuse)?),
+    };
     let shutdown = config.limits.shutdown();
     let app = Arc::new(App::new(config, catalogue, latencies, engine, store, proving, stopped));
     let upgrading = tokio::spawn(upgrade(Arc::clone(&app)));
     let reloading = tokio::spawn(reload_on_signal(Arc::clone(&app)));
-    let mut ending = app.stopped();
-    let serving = tokio::spawn(
-        axum::serve(listener, router(Arc::clone(&app)))
-            .with_graceful_shutdown(async move {
-                let _ = ending.wait_for(|stop| *stop).await; // nobody left to say so: stop
-            })
-            .into_future(),
-    );
-    tracing::info!(%address, "serving");
-    ended_by_signal().await?;
+    let serving = match door {
+        Door::Tcp(listener) => {
+            let bound = listener.local_addr().map_or(address, Listen::Tcp);
+            tracing::info!(address = %bound, "serving");
+            begin(listener, &app)
+        }
+        Door::Vsock(listener) => {
+            tracing::info!(%address, "serving");
+            begin(listener, &app)
+        }
+    };
+    end_signal().await?;
     tracing::info!(
         shutdown_ms = shutdown.as_millis(),
         "ending: no new requests, work at hand finishes or goes back"
@@ -152,6 +160,25 @@ async fn serve(
     .await;
     app.latencies.write();
     Ok(())
+}
+
+enum Door {
+    Tcp(TcpListener),
+    Vsock(listen::Vsock),
+}
+
+/// Answers whatever is heard, until the process is to end.
+fn begin<L>(listener: L, app: &Arc<App>) -> JoinHandle<std::io::Result<()>>
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug + 'static,
+{
+    let mut ending = app.stopped();
+    let serving =
+        axum::serve(listener, router(Arc::clone(app))).with_graceful_shutdown(async move {
+            let _ = ending.wait_for(|stop| *stop).await; // nobody left to say so: stop
+        });
+    tokio::spawn(serving.into_future())
 }
 
 pub(crate) fn runtime() -> Result<Runtime, Error> {
@@ -170,7 +197,8 @@ async fn within(time: Duration, work: impl Future<Output = ()>) {
     }
 }
 
-async fn ended_by_signal() -> Result<(), Error> {
+/// Waits until the process is told to end.
+pub(crate) async fn end_signal() -> Result<(), Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen =
         |kind| signal(kind).map_err(|error| Error::Usage { why: format!("no signals: {error}") });

@@ -11,15 +11,22 @@ use std::{
 };
 
 use assay_prover::{
-    attester::Software,
+    attester::{Attester, Error as AttesterError, Request as Ask, Software},
     definition::Model,
     engine::{EngineError, TeeEngine, Tensor},
     jobs::{Place, Proving, SealKey, State, Store, Workers},
     keys::KeyStore,
-    run::{Progress, Tee},
+    run::{Attestation, Progress, Tee},
     serve::{App, Catalogue, Config, Engine, Latencies, Overrides, router},
 };
-use assay_verifier::receipt::Receipt;
+use assay_verifier::{
+    UnixMillis,
+    attestation::Root,
+    ids::{Name, Nonce},
+    operation::{Method, Methods, NonceClaim},
+    policy::Policy,
+    receipt::Receipt,
+};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -68,6 +75,24 @@ impl TeeEngine for NoEngine {
     }
 }
 
+/// QEMU's security module: documents that say of themselves that nobody signed them. `.0` is the algorithm.
+struct Emulated(u8, Root);
+
+impl Attester for Emulated {
+    fn attest(&self, _: &Ask) -> Result<Vec<u8>, AttesterError> {
+        let head = [0x84, 0x43, 0xa1, 0x01, self.0, 0xa0, 0x41, 0x00, 0x58, 0x40];
+        Ok([&head[..], &[0; 64]].concat())
+    }
+
+    fn root(&self) -> &Root {
+        &self.1
+    }
+
+    fn describe(&self) -> String {
+        "emulated".to_owned()
+    }
+}
+
 struct Service {
     app: Arc<App>,
     router: Router,
@@ -103,7 +128,7 @@ impl Service {
         let (engine, asking) = Engine::new(8);
         let (ready, measured) = std::sync::mpsc::channel();
         let state = config.state.clone();
-        let (operations, measuring) = (config.operations.clone(), Arc::clone(&latencies));
+        let (operations, measuring) = (config.clone(), Arc::clone(&latencies));
         thread::spawn(move || {
             let attester = Software::open(&state.join("attester"), None).unwrap();
             let mut tee = Tee::new(&NoEngine, &attester);
@@ -510,4 +535,44 @@ async fn a_store_has_one_witness_key() {
     let service = Service::start(0, "").await;
     let other = SealKey::open(&service.folder.path().join("other.key"), true).unwrap();
     assert_eq!(service.store.agree(&other.fingerprint()).await.unwrap_err().code(), "store");
+}
+
+/// The rest of such a receipt is checked, and every verifier refuses it.
+#[tokio::test]
+async fn an_unsigned_document_stops_the_verifier_and_not_the_prover() {
+    let service = Service::start(0, "").await;
+    let catalogue_of = |models: &str| {
+        let file = service.folder.path().join("other.toml");
+        let text = format!("operations = ['operation.toml']\nstate = 'state'\n{models}\n");
+        fs::write(&file, text).unwrap();
+        let config = Config::read(Some(&file), |_| None, Overrides::default(), || unreachable!());
+        let keys = KeyStore::new(service.folder.path().join("state/keys"));
+        Catalogue::prepare(&config.unwrap(), &keys, &mut Progress::Silent)
+    };
+    let other = format!("models = ['{}']", "00".repeat(32));
+    let refusal = catalogue_of(&other).err().unwrap();
+    assert_eq!(refusal.code(), "definition");
+    assert!(refusal.to_string().contains("does not list model 24f7db9c"), "{refusal}");
+    let listed = "models = ['24f7db9c9e9445159af088e15055fcad353611843923bf3043e64d7f39b61adb']";
+    let catalogue = catalogue_of(listed).unwrap();
+
+    let runner = &catalogue.get("decide").unwrap().runner;
+    let methods = [(Name::new("head").unwrap(), Methods::of(&[Method::Tee]))].into();
+    let request = assay_prover::run::Request {
+        inputs: [(Name::new("features").unwrap(), vec![0; 48])].into(),
+        nonce: NonceClaim::Client(Nonce::new(&[7; 32]).unwrap()),
+        attestation: Attestation::Session,
+        choice: runner.definition().choose(&methods).unwrap(),
+    };
+    let begin = |algorithm| {
+        let attester = Emulated(algorithm, Root::aws_g1());
+        let now = UnixMillis::new(1_767_225_600_000).unwrap();
+        runner.begin(&request, &mut Tee::new(&NoEngine, &attester), now, &mut Progress::Silent)
+    };
+    let receipt = begin(0x20).unwrap().receipt; // -1: reserved, and what QEMU writes
+    assert_eq!(receipt.evidence().len(), 1);
+    let refusal = Policy::learn(&receipt).unwrap_err();
+    assert_eq!(refusal.code(), "attestation-protected-header");
+    // Any other document that is not good is an error of ours.
+    assert_eq!(begin(0x26).err().unwrap().code(), "attestation-protected-header");
 }

@@ -127,6 +127,17 @@ impl Service {
         service
     }
 
+    /// A service that was started elsewhere and is reached through `process`. `wait` is called until it is
+    /// ready, and panics when that takes too long.
+    pub fn at(folder: PathBuf, process: Process, address: String, mut wait: impl FnMut()) -> Self {
+        let service = Self { folder, process, address };
+        while service.try_get("/readyz").is_none_or(|reply| reply.status != 200) {
+            wait();
+            thread::sleep(Duration::from_millis(200));
+        }
+        service
+    }
+
     /// Starts the same service again, after it ended.
     pub fn start_again(&mut self) {
         self.process =

@@ -20,6 +20,8 @@ fn workspace_dependencies(folder: &str) -> Vec<String> {
 fn crates_depend_on_what_is_left_of_them() {
     assert_eq!(workspace_dependencies("verifier"), [""; 0]);
     assert_eq!(workspace_dependencies("xtask"), [""; 0]);
+    assert_eq!(workspace_dependencies("enclave-image/init"), [""; 0]);
+    assert_eq!(workspace_dependencies("enclave-image/builder"), [""; 0]);
     assert_eq!(workspace_dependencies("zkml"), ["verifier"]);
     assert_eq!(workspace_dependencies("prover"), ["verifier", "zkml"]);
     assert_eq!(workspace_dependencies("verifier-wasm"), ["verifier"]);

@@ -29,6 +29,8 @@ pub(super) enum Command {
     /// Write what other people's tools read.
     #[command(subcommand)]
     Export(ExportCommand),
+    /// Stand between the network and an enclave: its configuration, HTTP, heartbeat and log.
+    Host(HostArgs),
     /// Print what a receipt says, decoded and not verified.
     Inspect {
         /// The receipt.
@@ -212,6 +214,26 @@ pub(super) enum ConformanceCommand {
     },
 }
 
+/// What `host` takes.
+#[derive(Debug, Args)]
+pub(super) struct HostArgs {
+    /// The enclave: vsock:CID, or unix:PATH under QEMU.
+    #[arg(long)]
+    pub(super) enclave: crate::host::Enclave,
+    /// The configuration that the enclave gets, TOML (docs/deploy-nitro.md).
+    #[arg(long)]
+    pub(super) config: PathBuf,
+    /// Address and port that HTTP is taken from.
+    #[arg(long, default_value = "127.0.0.1:8547")]
+    pub(super) listen: std::net::SocketAddr,
+    /// The port of vsock that the enclave serves HTTP on.
+    #[arg(long, default_value_t = 8547)]
+    pub(super) port: u32,
+    /// Most connections at a time.
+    #[arg(long, default_value_t = 256)]
+    pub(super) connections: usize,
+}
+
 /// What `eval` takes.
 #[derive(Debug, Args)]
 pub(super) struct EvalArgs {
@@ -302,9 +324,9 @@ pub(super) struct ServeArgs {
     /// The configuration, TOML (docs/operating.md).
     #[arg(long)]
     pub(super) config: Option<PathBuf>,
-    /// Address and port of the HTTP interface.
+    /// Address and port of the HTTP interface, or vsock:PORT.
     #[arg(long)]
-    pub(super) listen: Option<std::net::SocketAddr>,
+    pub(super) listen: Option<crate::serve::Listen>,
     /// Where keys and jobs live; $ASSAY_CACHE/state by default.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,

@@ -73,11 +73,11 @@ impl App {
     /// Reads the operation files again, and runs each operation on zeros, between the requests of
     /// others; all of them can be used, or nothing changes. Gives how many there are.
     pub async fn reload(&self) -> Result<usize, Error> {
-        let files = self.config.operations.clone();
+        let config = self.config.clone();
         let keys = KeyStore::new(self.config.state.join("keys"));
         let (engine, latencies) = (self.engine.clone(), Arc::clone(&self.latencies));
         let prepared = tokio::task::spawn_blocking(move || {
-            let mut catalogue = Catalogue::prepare(&files, &keys, &mut Progress::Log)?;
+            let mut catalogue = Catalogue::prepare(&config, &keys, &mut Progress::Log)?;
             let mut begin =
                 |runner: &Runner, request| engine.begin_waiting(runner.clone(), request);
             catalogue.measure_by(&mut begin, &latencies)?;

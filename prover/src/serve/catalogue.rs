@@ -1,6 +1,6 @@
 //! The operations that are offered, each ready to run.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use assay_verifier::{
     ids::{Name, Nonce},
@@ -10,12 +10,13 @@ use assay_verifier::{
 };
 
 use super::{
+    config::Config,
     engine,
     latency::{Cost, Latencies, timed},
 };
 use crate::{
     choice::Choice,
-    definition::Definition,
+    definition::{Definition, Function},
     error::Error,
     keys::KeyStore,
     random,
@@ -42,15 +43,25 @@ type Begin<'a> = &'a mut dyn FnMut(&Runner, Request) -> Result<(Begun, Cost), Er
 
 impl Catalogue {
     /// Reads, compiles and prepares every operation. Errors: the first that cannot be used, by file,
-    /// line and field; two of one name.
+    /// line and field; two of one name; a model that the configuration does not list.
     pub fn prepare(
-        files: &[PathBuf],
+        config: &Config,
         keys: &KeyStore,
         progress: &mut Progress,
     ) -> Result<Self, Error> {
         let mut operations = BTreeMap::new();
-        for file in files {
+        for file in &config.operations {
             let definition = Definition::read(file)?;
+            for step in &definition.steps {
+                let Function::Model(model) = &step.function else { continue };
+                if config.models.as_ref().is_some_and(|listed| !listed.contains(&model.digest)) {
+                    let why = format!(
+                        "step {}: the configuration does not list model {}",
+                        step.name, model.digest
+                    );
+                    return Err(Error::Definition { file: file.clone(), line: 1, why });
+                }
+            }
             let name = definition.name.clone();
             let choices = definition.choices();
             let runner = Runner::prepare(definition, keys, progress)?;

@@ -2,11 +2,12 @@
 
 mod read;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
-use assay_verifier::ids::Sha256Digest;
+use assay_verifier::ids::{ModelDigest, Sha256Digest};
 use serde::{Deserialize, Serialize};
 
+use super::listen::Listen;
 use crate::{error::Error, jobs::Rules};
 
 /// What the service is told. Printed, it names no password.
@@ -14,11 +15,15 @@ use crate::{error::Error, jobs::Rules};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Address and port of the HTTP interface.
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// Folder of keys, the job store, the development attester. Relative to the file.
     pub state: PathBuf,
     /// The operation files. Relative to the file.
     pub operations: Vec<PathBuf>,
+    /// Digests of the models that may be loaded; without it, those that the operations name. An enclave
+    /// wants it, because its policy pins the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<ModelDigest>>,
     /// Proofs.
     pub jobs: Jobs,
     /// Limits.
@@ -99,7 +104,7 @@ pub enum LogLevel {
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// Address and port.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Listen>,
     /// State folder.
     pub state: Option<PathBuf>,
     /// Operation files, in place of the configured ones.
@@ -109,9 +114,10 @@ pub struct Overrides {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8547)),
+            listen: Listen::Tcp(([127, 0, 0, 1], 8547).into()),
             state: PathBuf::new(),
             operations: Vec::new(),
+            models: None,
             jobs: Jobs::default(),
             limits: Limits::default(),
             log: Log::default(),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Config, Jobs, Limits, Overrides};
-use crate::{definition::line_of, error::Error};
+use crate::{attester::Nsm, definition::line_of, error::Error};
 
 impl Config {
     /// Reads a file, if there is one, then the environment, then the command line. `state` is where
@@ -109,6 +109,10 @@ impl Config {
         };
         let refuse =
             |field, why: &str| Err(Error::Config { place: place(field), why: why.to_owned() });
+        if self.models.is_none() && Nsm::is_present() {
+            let why = "in an enclave, list the digest of every model that may be loaded";
+            return refuse("models", why);
+        }
         if let Some(url) = &self.jobs.url {
             let known = ["sqlite:", "postgres://", "postgresql://"];
             if !known.iter().any(|scheme| url.starts_with(scheme)) {
@@ -196,7 +200,7 @@ mod tests {
             ("ASSAY_JOBS_URL", "postgres://u:p@h/d"),
         ];
         let config = read(text, &environment).unwrap();
-        assert_eq!((config.jobs.workers, config.listen.port()), (5, 80));
+        assert_eq!((config.jobs.workers, config.listen), (5, "0.0.0.0:80".parse().unwrap()));
         assert_eq!((config.state, config.log.format), ("elsewhere".into(), LogFormat::Json));
     }
 
