@@ -137,6 +137,14 @@ enclave-verify: libtorch
 enclave-test: build
 	@enclave-image/test.sh
 
+## bench-vsock: HTTP into the booted image, emulated; to BENCHMARKS.md
+.PHONY: bench-vsock
+bench-vsock: build
+	@scripts/prerequisites.sh node
+	enclave-image/image.sh
+	enclave-image/boot.sh cargo run --release --quiet -p assay-tests --example bench_vsock target/enclave/vsock.json
+	node scripts/bench-vsock.mjs target/enclave/vsock.json
+
 ## clean: removes what the build made; the cache stays
 .PHONY: clean
 clean:

@@ -58,7 +58,8 @@ while read -r library; do
     name=$(basename "$library")
     case $library in
     "$libtorch"/*)
-        cp -L "$library" "$second/assay/lib/$name"
+        # A fifth of libtorch are symbols for debuggers.
+        strip --strip-unneeded -o "$second/assay/lib/$name" "$library"
         input libtorch "$name" "$(cat "$libtorch/build-version")" "$(file_digest "$library")"
         ;;
     *)
@@ -84,13 +85,14 @@ done
 input source linux "$KERNEL_PACKAGE_VERSION" "$KERNEL_SHA256"
 input source kernel.config "$KERNEL_VERSION" "$(file_digest enclave-image/kernel.config)"
 input source assay "$(cargo metadata --no-deps --format-version 1 | sed -n 's/.*"name":"assay-prover","version":"\([^"]*\)".*/\1/p')" \
-    "$(git ls-files -z Cargo.toml verifier zkml prover models enclave-image/init | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)"
+    "$(git ls-files -z .cargo Cargo.toml enclave-image models prover verifier zkml ':!enclave-image/measurements.json' | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)"
 input lock Cargo.lock 4 "$(file_digest Cargo.lock)"
 input lock enclave-image/builder/Cargo.lock 4 "$(file_digest enclave-image/builder/Cargo.lock)"
 input toolchain rustc "$(rustc --version)" "$(file_digest "$(rustc --print sysroot)"/lib/librustc_driver-*.so)"
 input toolchain gcc "$(cc --version | head -n 1)" "$(file_digest "$(cc -print-prog-name=cc1)")"
 input toolchain g++ "$(c++ --version | head -n 1)" "$(file_digest "$(c++ -print-prog-name=cc1plus)")"
 input toolchain ld "$(ld --version | head -n 1)" "$(file_digest "$(command -v ld)")"
+input toolchain strip "$(strip --version | head -n 1)" "$(file_digest "$(command -v strip)")"
 input toolchain libc.a "$(dpkg-query -W -f='${Version}' libc6-dev)" "$(file_digest "$(cc -print-file-name=libc.a)")"
 sort "$inputs.part" >"$inputs"
 rm "$inputs.part"

@@ -5,13 +5,16 @@
 //! it, and receipts are checked by whoever gets them.
 
 mod control;
+mod egress;
 mod enclave;
 mod forward;
+mod health;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use tokio::{net::TcpListener, sync::watch};
 
+pub use egress::Destination;
 pub use enclave::Enclave;
 
 use crate::{error::Error, serve::end_signal};
@@ -29,12 +32,18 @@ pub struct Host {
     pub config: PathBuf,
     /// Most connections at a time; more are answered 503.
     pub connections: usize,
+    /// Where it is told whether the enclave is up: nowhere, if none.
+    pub health: Option<SocketAddr>,
+    /// Where the enclave may connect to.
+    pub egress: Vec<Destination>,
 }
 
 /// Where the enclave's init reports and takes its configuration.
 pub const CONTROL_PORT: u32 = 9001;
 /// Where an enclave says that it booted, as Nitro's own tools expect it.
 pub const HEARTBEAT_PORT: u32 = 9000;
+/// Where an enclave asks for a way out, if it may have one.
+pub const EGRESS_PORT: u32 = 9002;
 
 /// Runs until the process is told to end. Errors: an address or a file that cannot be used.
 pub fn run(host: &Host) -> Result<(), Error> {
@@ -59,14 +68,21 @@ pub fn run(host: &Host) -> Result<(), Error> {
         let control = door(CONTROL_PORT)?;
         // On Nitro hardware, nitro-cli answers.
         let heartbeat = host.enclave.is_emulated().then(|| door(HEARTBEAT_PORT)).transpose()?;
-        let listener = TcpListener::bind(host.listen).await;
-        let listener = listener.map_err(at(host.listen.to_string()))?;
+        let egress = (!host.egress.is_empty()).then(|| door(EGRESS_PORT)).transpose()?;
+        let bind = async |to: SocketAddr| TcpListener::bind(to).await.map_err(at(to.to_string()));
+        let listener = bind(host.listen).await?;
+        let (sender, configured) = watch::channel(None);
+        if let Some(address) = host.health {
+            tokio::spawn(health::serve(bind(address).await?, host.clone(), configured));
+        }
         let address = listener.local_addr().unwrap_or(host.listen);
         tracing::info!(%address, enclave = %host.enclave, port = host.port, "passing on");
-        let (_stop, stopped) = watch::channel(false);
-        tokio::spawn(control::serve(control, config, stopped.clone()));
+        tokio::spawn(control::serve(control, config, sender));
         if let Some(heartbeat) = heartbeat {
             tokio::spawn(control::answer_heartbeats(heartbeat));
+        }
+        if let Some(door) = egress {
+            tokio::spawn(egress::serve(door, host.egress.clone()));
         }
         tokio::spawn(forward::serve(listener, host.clone()));
         end_signal().await

@@ -10,6 +10,7 @@ mod app;
 mod catalogue;
 mod config;
 mod engine;
+mod fail_stop;
 mod input;
 mod jobs;
 mod latency;
@@ -31,6 +32,7 @@ pub use app::{App, router};
 pub use catalogue::Catalogue;
 pub use config::{Config, Overrides};
 pub use engine::{Asking, Engine};
+pub use fail_stop::abort_on_panic;
 pub use latency::Latencies;
 pub use listen::Listen;
 pub use log::begin as begin_log;
@@ -49,6 +51,9 @@ use crate::{
 /// that cannot be used.
 pub fn run(config: Config, engine: &dyn TeeEngine) -> Result<(), Error> {
     tracing::info!(configuration = config.line(), "begun");
+    if Nsm::is_present() {
+        abort_on_panic();
+    }
     let attester = attester::open(&config.state.join("attester"), Some(config.digest()?))?;
     tracing::info!(attester = attester.describe(), "attesting");
     let mut tee = Tee::new(engine, attester.as_ref());

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// The archive of everything below `root`.
 pub(crate) fn pack(root: &Path) -> Result<Vec<u8>> {
@@ -39,6 +39,31 @@ pub(crate) fn pack(root: &Path) -> Result<Vec<u8>> {
     }
     Entry { inode: 0, mode: 0, name: b"TRAILER!!!", content: &[] }.write(&mut archive)?;
     Ok(archive)
+}
+
+/// Names and modes of what is in an archive. Errors: what [`pack`] would not have written.
+pub(crate) fn contents(archive: &[u8]) -> Result<Vec<(String, u32)>> {
+    let mut entries = Vec::new();
+    let mut rest = archive;
+    loop {
+        let field = |index: usize| -> Result<usize> {
+            let at = 6 + 8 * index;
+            let digits = rest.get(at..at + 8).context("the archive ends within a header")?;
+            Ok(usize::from_str_radix(std::str::from_utf8(digits)?, 16)?)
+        };
+        ensure!(rest.starts_with(b"070701"), "no header where one is expected");
+        let (mode, size, name) = (u32::try_from(field(1)?)?, field(6)?, field(11)?);
+        let content = (HEADER + name).next_multiple_of(4);
+        let end = (content + size).next_multiple_of(4);
+        let name = rest.get(HEADER..HEADER + name).context("the archive ends within a name")?;
+        let name =
+            String::from_utf8(name.strip_suffix(b"\0").context("a name without end")?.to_vec())?;
+        if name == "TRAILER!!!" {
+            return Ok(entries);
+        }
+        entries.push((name, mode));
+        rest = rest.get(end..).context("the archive ends within a file")?;
+    }
 }
 
 fn list(root: &Path, folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
@@ -85,6 +110,8 @@ fn align(archive: &mut Vec<u8>) {
     archive.resize(archive.len().next_multiple_of(4), 0);
 }
 
+/// Bytes.
+const HEADER: usize = 6 + 13 * 8;
 const DIRECTORY: u32 = 0o040_000;
 const FILE: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
@@ -113,6 +140,11 @@ mod tests {
         file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
         let archives = folders.each_ref().map(|folder| pack(folder.path()).unwrap());
         assert_eq!(archives[0], archives[1]);
+        let names: Vec<_> = contents(&archives[0]).unwrap();
+        let names: Vec<_> =
+            names.iter().map(|(name, mode)| (name.as_str(), mode & 0o111)).collect();
+        assert_eq!(names, [("a", 0), ("b", 0o111), ("b-d", 0), ("b/c", 0), ("link", 0o111)]);
+        assert!(contents(&archives[0][..200]).is_err());
         // Folders come before what is in them, as the kernel needs it.
         let at = |name: &str| {
             let wanted = format!("{name}\0");

@@ -57,6 +57,12 @@ impl<'a> Image<'a> {
         Ok(Self { sections })
     }
 
+    /// The ramdisks' archives, in their order.
+    pub(crate) fn ramdisks(&self) -> impl Iterator<Item = &'a [u8]> {
+        let ramdisks = self.sections.iter().filter(|(kind, _)| *kind == Section::Ramdisk);
+        ramdisks.map(|(_, content)| *content)
+    }
+
     /// The registers that an enclave of this image has, by name, in hexadecimal: PCR0 over kernel,
     /// command line and all ramdisks; PCR1 the same with the first ramdisk only; PCR2 the other ramdisks.
     pub(crate) fn registers(&self) -> BTreeMap<String, String> {

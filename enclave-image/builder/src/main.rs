@@ -45,6 +45,11 @@ enum Command {
         /// The image.
         image: PathBuf,
     },
+    /// Print mode and name of everything in an image's ramdisks.
+    Files {
+        /// The image.
+        image: PathBuf,
+    },
     /// Compare what was built (second) with what was published (first). Exit 0: equal registers; 1: other
     /// registers from equal inputs, the parts that differ are named; 3: other inputs, they are listed.
     Compare {
@@ -77,6 +82,14 @@ fn run(command: Command) -> Result<ExitCode> {
             let bytes = fs::read(&image).with_context(|| image.display().to_string())?;
             for (name, value) in eif::Image::parse(&bytes)?.registers() {
                 println!("{name} {value}");
+            }
+        }
+        Command::Files { image } => {
+            let bytes = fs::read(&image).with_context(|| image.display().to_string())?;
+            for archive in eif::Image::parse(&bytes)?.ramdisks() {
+                for (name, mode) in cpio::contents(archive)? {
+                    println!("{mode:06o} /{name}");
+                }
             }
         }
         Command::Compare { published, built } => {

@@ -60,7 +60,7 @@ fn serve(module: &SecurityModule, configuration: &[u8], line: &Line) -> Result<(
     prover::validate(line)?;
     module.seal(&digest)?;
     let digest = hex::encode(digest);
-    say(&format!("PCR 16 is extended with {digest}, and all registers are locked"));
+    say(&format!("PCR 16 is extended with {digest} and locked: extending it again is refused"));
     line.report(&format!("configured {digest}"));
     system::admit_to_security_module()?;
     let ended = prover::run(line)?;

@@ -1,7 +1,7 @@
 //! The Nitro security module: randomness, and the registers.
 
 use aws_nitro_enclaves_nsm_api::{
-    api::{Request, Response},
+    api::{ErrorCode, Request, Response},
     driver::{nsm_exit, nsm_init, nsm_process_request},
 };
 
@@ -39,8 +39,8 @@ impl SecurityModule {
             Response::DescribePCR { lock: false, data } if data.iter().all(|byte| *byte == 0) => {}
             other => return Err(refused("PCR 16 before it is extended", &other)),
         }
-        let extend = Request::ExtendPCR { index: CONFIGURATION, data: digest.to_vec() };
-        match nsm_process_request(self.0, extend) {
+        let extend = || Request::ExtendPCR { index: CONFIGURATION, data: digest.to_vec() };
+        match nsm_process_request(self.0, extend()) {
             Response::ExtendPCR { .. } => {}
             other => return Err(refused("PCR 16", &other)),
         }
@@ -49,8 +49,13 @@ impl SecurityModule {
             other => return Err(refused("locking the registers", &other)),
         }
         match nsm_process_request(self.0, Request::DescribePCR { index: CONFIGURATION }) {
-            Response::DescribePCR { lock: true, .. } => Ok(()),
-            other => Err(refused("PCR 16 after it was locked", &other)),
+            Response::DescribePCR { lock: true, .. } => {}
+            other => return Err(refused("PCR 16 after it was locked", &other)),
+        }
+        // Not only what the module says of itself, but what it does.
+        match nsm_process_request(self.0, extend()) {
+            Response::Error(ErrorCode::ReadOnlyIndex) => Ok(()),
+            other => Err(refused("extending PCR 16 once more, which has to fail", &other)),
         }
     }
 }

@@ -232,6 +232,12 @@ pub(super) struct HostArgs {
     /// Most connections at a time.
     #[arg(long, default_value_t = 256)]
     pub(super) connections: usize,
+    /// Address and port of /healthz and /readyz, which say whether the enclave is up.
+    #[arg(long)]
+    pub(super) health: Option<std::net::SocketAddr>,
+    /// A place that the enclave may connect to through port 9002 of vsock; none by default.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) egress: Vec<crate::host::Destination>,
 }
 
 /// What `eval` takes.

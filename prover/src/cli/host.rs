@@ -12,6 +12,8 @@ pub(super) fn run(args: &HostArgs) -> Result<Outcome, Error> {
         listen: args.listen,
         config: args.config.clone(),
         connections: args.connections,
+        health: args.health,
+        egress: args.egress.clone(),
     })?;
     Ok(Outcome::Accepted)
 }

@@ -11,7 +11,10 @@ use tokio::{
     sync::watch,
 };
 
-use super::enclave::{Connection, Door};
+use super::{
+    enclave::{Connection, Door},
+    health::Configured,
+};
 
 /// Bytes; init takes no more.
 pub(super) const LONGEST_CONFIGURATION: usize = 64 << 10;
@@ -21,19 +24,19 @@ const LONGEST_REPORT: u64 = 16 << 10;
 const HEARTBEAT: u8 = 0xb7;
 
 /// Gives the configuration to every enclave that asks: one at a time is expected, one after the other.
-pub(super) async fn serve(mut door: Door, config: Vec<u8>, mut stopped: watch::Receiver<bool>) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = door.accept() => accepted,
-            _ = stopped.wait_for(|stop| *stop) => return,
-        };
-        match accepted {
+pub(super) async fn serve(mut door: Door, config: Vec<u8>, configured: watch::Sender<Configured>) {
+    for number in 0u64.. {
+        match door.accept().await {
             Ok(connection) => {
-                let config = config.clone();
+                let (config, configured) = (config.clone(), configured.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = attend(connection, &config).await {
+                    let say = || configured.send_replace(Some(number));
+                    if let Err(error) = attend(connection, &config, say).await {
                         tracing::error!(%error, "the line to the enclave's init broke");
                     }
+                    // Another enclave may have come meanwhile.
+                    configured
+                        .send_if_modified(|line| line.take_if(|line| *line == number).is_some());
                 });
             }
             Err(error) => {
@@ -44,7 +47,11 @@ pub(super) async fn serve(mut door: Door, config: Vec<u8>, mut stopped: watch::R
     }
 }
 
-async fn attend(connection: Connection, config: &[u8]) -> std::io::Result<()> {
+async fn attend(
+    connection: Connection,
+    config: &[u8],
+    configured: impl Fn() -> Configured,
+) -> std::io::Result<()> {
     let mut connection = BufReader::new(connection);
     let digest = Sha256Digest::of(config);
     connection.write_all(format!("assay-configuration {}\n", config.len()).as_bytes()).await?;
@@ -65,6 +72,7 @@ async fn attend(connection: Connection, config: &[u8]) -> std::io::Result<()> {
             Some(("log", text)) => tracing::info!(target: "enclave", "{text}"),
             Some(("configured", found)) if found == digest.to_string() => {
                 tracing::info!(sha256 = found, "the enclave runs with this configuration");
+                configured();
             }
             _ => tracing::error!(target: "enclave", "{line}"),
         }
