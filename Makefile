@@ -37,6 +37,7 @@ build: libtorch
 check: libtorch $(DENY)/bin/cargo-deny
 	@before=$$(scripts/tree.sh)
 	cargo fmt --all --check
+	cargo fmt --manifest-path enclave-image/builder/Cargo.toml --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy --release -p assay-prover --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps
