@@ -9,8 +9,9 @@ enclave-image/image.sh
 CARGO_TARGET_DIR=$CACHE/target-image \
     logged builder-test cargo test --release --locked --manifest-path enclave-image/builder/Cargo.toml
 
-# Another clone at another path, all its files of another time; everything is built again, the kernel included.
-again=$CACHE/built-twice-$(recipe "$(cat target/enclave/measurements.json)")
+# Another clone at another path, all its files of another time; everything is built again, the kernel included. Once for
+# each image: it is the registers that two builds agreed on.
+again=$CACHE/built-twice-$(recipe "$(grep PCR target/enclave/measurements.json)")
 if [ ! -e "$again" ]; then
     say 'building all of it again in another folder, with another clock'
     second=$(mktemp -d "${TMPDIR:-/tmp}/assay-second.XXXXXX")
