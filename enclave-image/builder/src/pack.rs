@@ -140,3 +140,73 @@ fn listed(parts: &Parts) -> Result<BTreeMap<String, Part>> {
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use openssl::{
+        asn1::Asn1Time,
+        ec::{EcGroup, EcKey},
+        hash::MessageDigest,
+        nid::Nid,
+        pkey::PKey,
+        x509::{X509Builder, X509NameBuilder},
+    };
+
+    use super::*;
+
+    /// What signs, and the digest that PCR8 is to be: 48 zeros and SHA-384 of the certificate.
+    fn signer(folder: &Path) -> (String, PathBuf, String) {
+        let group = EcGroup::from_curve_name(Nid::SECP384R1).unwrap();
+        let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("CN", "whoever packs").unwrap();
+        let name = name.build();
+        let mut certificate = X509Builder::new().unwrap();
+        certificate.set_subject_name(&name).unwrap();
+        certificate.set_issuer_name(&name).unwrap();
+        certificate.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        certificate.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+        certificate.set_pubkey(&key).unwrap();
+        certificate.sign(&key, MessageDigest::sha384()).unwrap();
+        let certificate = certificate.build();
+        let paths = [folder.join("key.pem"), folder.join("certificate.pem")];
+        fs::write(&paths[0], key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+        fs::write(&paths[1], certificate.to_pem().unwrap()).unwrap();
+        let digest = Sha384::digest(certificate.to_der().unwrap());
+        let [key, certificate] = paths;
+        (key.display().to_string(), certificate, eif::extended(&digest))
+    }
+
+    #[test]
+    fn a_signature_adds_a_register_and_changes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["kernel", "init", "prover"] {
+            fs::write(path(name), name.repeat(1000)).unwrap();
+        }
+        fs::write(path("inputs"), format!("source\tkernel\t1\t{}\n", "00".repeat(32))).unwrap();
+        let (key, certificate, register) = signer(folder.path());
+        let packed = |name: &str, signer: Option<(String, PathBuf)>| {
+            let (key, certificate) = signer.unzip();
+            let parts = Parts {
+                kernel: path("kernel"),
+                cmdline: "console=ttyS0".to_owned(),
+                init: path("init"),
+                prover: path("prover"),
+                inputs: path("inputs"),
+                parts: Vec::new(),
+                key,
+                certificate,
+                output: path(name),
+                measurements: path("measurements.json"),
+            };
+            pack(&parts).unwrap();
+            Measurements::read(&path("measurements.json")).unwrap().registers
+        };
+        let plain = packed("plain.eif", None);
+        let mut signed = packed("signed.eif", Some((key, certificate)));
+        assert_eq!(signed.remove("PCR8"), Some(register));
+        assert_eq!(signed, plain);
+        assert_eq!(plain.keys().collect::<Vec<_>>(), ["PCR0", "PCR1", "PCR2"]);
+    }
+}
