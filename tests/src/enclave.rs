@@ -155,9 +155,9 @@ impl Machine {
     /// The console has these words. Shows what init says in it to whoever reads the test's log, and gives all of it.
     pub fn said(&self, words: &[&str]) -> String {
         let console = console(&self.folder);
-        let init = console.lines().filter(|line| {
-            line.starts_with("init: ") && !line.contains(" INFO request ")
-        });
+        let init = console
+            .lines()
+            .filter(|line| line.starts_with("init: ") && !line.contains(" INFO request "));
         init.for_each(|line| println!("  {line}"));
         for wanted in words {
             assert!(console.contains(wanted), "{wanted}:\n{console}");
