@@ -60,6 +60,7 @@ async fn pass(mut enclave: Connection, allowed: &[Destination]) -> std::io::Resu
         tracing::warn!(%to, "it cannot be reached");
         return enclave.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await;
     };
+    let _ = outside.set_nodelay(true); // it is only slower without
     enclave.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     // An end in the middle is either side's right.
     let _ = tokio::io::copy_bidirectional(&mut enclave, &mut outside).await;

@@ -29,6 +29,8 @@ pub(super) async fn serve(listener: TcpListener, host: Host) {
             continue;
         };
         let host = host.clone();
+        // The enclave's pieces go on as they come: none waits for the client to acknowledge the one before.
+        let _ = client.set_nodelay(true); // it is only slower without
         tokio::spawn(async move {
             pass(client, &host).await;
             drop(slot);
