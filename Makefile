@@ -30,7 +30,7 @@ help:
 .PHONY: build
 build: libtorch
 	@cargo build --release -p assay-prover --bins
-	scripts/place.sh assay assay-engine
+	scripts/place.sh target/release assay assay-engine
 
 ## check: formatting, lints, documentation, licences and sources of dependencies, a clean tree
 .PHONY: check
@@ -58,8 +58,14 @@ page: wasm
 ## demo: a digit read, attested, proved and checked in Chromium with the network off; then tampered with
 .PHONY: demo
 demo: libtorch
-	@$(MAKE) -j2 build page
+	@$(MAKE) -j2 demo-programs page
 	scripts/demo.sh
+
+# The service, a third of all there is to build, has no part in the demo.
+.PHONY: demo-programs
+demo-programs: libtorch
+	@cargo build --release -p assay-prover --bins --no-default-features --features libtorch
+	scripts/place.sh target/demo-programs assay assay-engine
 
 ## test: check and build, then every test
 .PHONY: test
@@ -94,7 +100,7 @@ eval: build
 .PHONY: bench-zk
 bench-zk: build $(PEERS)/ready
 	@cargo build --release -p assay-prover --example time_inference
-	scripts/place.sh examples/time_inference
+	scripts/place.sh target/release examples/time_inference
 	$(PEERS)/bin/python bench/zk.py $(BENCH)
 
 ## train: makes models/digits again, from the data that scikit-learn bundles

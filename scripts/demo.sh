@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=target/demo
 picture=models/digits/images/digit-7.png
-assay=target/release/assay
+assay=target/demo-programs/assay
 rm -rf "$out"
 mkdir -p "$out"
 

@@ -6,8 +6,6 @@ mod compile;
 mod eval;
 mod export;
 mod hints;
-mod host;
-mod jobs;
 mod memory;
 mod policy;
 mod print;
@@ -15,7 +13,8 @@ mod prove;
 mod quantize;
 mod receipt;
 mod run;
-mod serve;
+#[cfg(feature = "service")]
+mod service;
 mod setup;
 
 use std::{ffi::OsString, os::unix::process::CommandExt as _, path::Path, process::ExitCode};
@@ -25,6 +24,7 @@ use clap::Parser as _;
 
 use crate::{engine::TeeEngine, error::Error};
 
+#[cfg(feature = "service")]
 pub(crate) use receipt::now;
 
 /// How a command ended.
@@ -58,15 +58,7 @@ fn dispatch(arguments: &[OsString], start: Option<Start<'_>>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let outcome = match (&cli.command, start) {
-        (Command::Eval(args), Some(start)) => eval::run(args, start),
-        (Command::Run(args), Some(start)) => run::run(args, start),
-        (Command::Serve(args), Some(start)) => serve::serve(args, start),
-        (Command::Eval(_) | Command::Run(_) | Command::Serve(_), None) => {
-            Err(hand_to_engine(arguments))
-        }
-        (command, _) => without_engine(command),
-    };
+    let outcome = execute(&cli.command, start).unwrap_or_else(|| Err(hand_to_engine(arguments)));
     match outcome {
         Ok(Outcome::Accepted) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
@@ -77,8 +69,9 @@ fn dispatch(arguments: &[OsString], start: Option<Start<'_>>) -> ExitCode {
     }
 }
 
-fn without_engine(command: &Command) -> Result<Outcome, Error> {
-    match command {
+/// Does what is asked; `None` where only the engine can.
+fn execute(command: &Command, start: Option<Start<'_>>) -> Option<Result<Outcome, Error>> {
+    Some(match command {
         Command::Attestation(AttestationCommand::Inspect { document, json }) => {
             attestation::inspect(document, *json)
         }
@@ -87,26 +80,24 @@ fn without_engine(command: &Command) -> Result<Outcome, Error> {
         Command::Conformance(ConformanceCommand::Nitro { cases, json }) => {
             attestation::conformance(cases, *json)
         }
+        Command::Eval(args) => eval::run(args, start?),
         Command::Explain(args) => receipt::explain(args),
         Command::Export(ExportCommand::R1cs { folder, output }) => export::r1cs(folder, output),
         Command::Export(ExportCommand::Snarkjs { receipt, output }) => {
             export::snarkjs(receipt, output)
         }
-        Command::Host(args) => host::run(args),
         Command::Inspect { file } => receipt::inspect(file),
-        Command::Jobs(args) => jobs::run(args),
         Command::Policy(PolicyCommand::From { receipt, output }) => {
             policy::from(receipt, output.as_deref())
         }
         Command::Prove(args) => prove::run(args),
         Command::Quantize(args) => quantize::run(args),
+        Command::Run(args) => run::run(args, start?),
+        #[cfg(feature = "service")]
+        Command::Service(command) => service::run(command, start)?,
         Command::Setup(args) => setup::run(args),
         Command::Verify(args) => receipt::verify(args),
-        Command::Worker(args) => serve::worker(args),
-        Command::Eval(_) | Command::Run(_) | Command::Serve(_) => {
-            Err(Error::Usage { why: "this command is the engine's".to_owned() })
-        }
-    }
+    })
 }
 
 /// Becomes `assay-engine`, which lies beside this program, with the same arguments: whoever signals or

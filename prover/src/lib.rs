@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod attester;
+#[cfg(feature = "service")]
 mod bounded;
 pub mod choice;
 pub mod cli;
@@ -12,8 +13,10 @@ mod error;
 pub mod eval;
 mod files;
 pub mod folder;
+#[cfg(feature = "service")]
 pub mod host;
 pub mod input;
+#[cfg(feature = "service")]
 pub mod jobs;
 pub mod keys;
 mod npy;
@@ -21,6 +24,7 @@ pub mod quantize;
 pub mod random;
 pub mod run;
 pub mod samples;
+#[cfg(feature = "service")]
 pub mod serve;
 pub mod session;
 pub mod single;

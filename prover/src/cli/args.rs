@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Receipts for AI: which model ran, on what, under which proof, and what is still taken on trust.
 #[derive(Debug, Parser)]
-#[command(name = "assay", version, propagate_version = true)]
+#[command(name = "assay", version, propagate_version = true, next_display_order = None)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -29,15 +29,11 @@ pub(super) enum Command {
     /// Write what other people's tools read.
     #[command(subcommand)]
     Export(ExportCommand),
-    /// Stand between the network and an enclave: its configuration, HTTP, heartbeat and log.
-    Host(HostArgs),
     /// Print what a receipt says, decoded and not verified.
     Inspect {
         /// The receipt.
         file: PathBuf,
     },
-    /// Look at the proofs of `serve`, have parked ones tried again, give some up.
-    Jobs(JobsArgs),
     /// Make policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -47,14 +43,13 @@ pub(super) enum Command {
     Quantize(QuantizeArgs),
     /// Run an operation and write its receipt.
     Run(RunArgs),
-    /// Serve operations over HTTP; proofs are attached to their receipts when they are ready.
-    Serve(ServeArgs),
+    #[cfg(feature = "service")]
+    #[command(flatten)]
+    Service(super::service::ServiceCommand),
     /// Make the key of a compiled model.
     Setup(SetupArgs),
     /// Accept or refuse a receipt under a policy.
     Verify(VerifyArgs),
-    /// Make proofs for `serve`, from the same job store, here or on another machine.
-    Worker(ServeArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -214,32 +209,6 @@ pub(super) enum ConformanceCommand {
     },
 }
 
-/// What `host` takes.
-#[derive(Debug, Args)]
-pub(super) struct HostArgs {
-    /// The enclave: vsock:CID, or unix:PATH under QEMU.
-    #[arg(long)]
-    pub(super) enclave: crate::host::Enclave,
-    /// The configuration that the enclave gets, TOML (docs/deploy-nitro.md).
-    #[arg(long)]
-    pub(super) config: PathBuf,
-    /// Address and port that HTTP is taken from.
-    #[arg(long, default_value = "127.0.0.1:8547")]
-    pub(super) listen: std::net::SocketAddr,
-    /// The port of vsock that the enclave serves HTTP on.
-    #[arg(long, default_value_t = 8547)]
-    pub(super) port: u32,
-    /// Most connections at a time.
-    #[arg(long, default_value_t = 256)]
-    pub(super) connections: usize,
-    /// Address and port of /healthz and /readyz, which say whether the enclave is up.
-    #[arg(long)]
-    pub(super) health: Option<std::net::SocketAddr>,
-    /// A place that the enclave may connect to through port 9002 of vsock; none by default.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(super) egress: Vec<crate::host::Destination>,
-}
-
 /// What `eval` takes.
 #[derive(Debug, Args)]
 pub(super) struct EvalArgs {
@@ -320,63 +289,6 @@ pub(super) struct RunArgs {
     /// Where keys live; $ASSAY_CACHE/state by default.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
-}
-
-/// What `serve` and `worker` take.
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// The operation files, in place of the configured ones.
-    pub(super) operations: Vec<PathBuf>,
-    /// The configuration, TOML (docs/operating.md).
-    #[arg(long)]
-    pub(super) config: Option<PathBuf>,
-    /// Address and port of the HTTP interface, or vsock:PORT.
-    #[arg(long)]
-    pub(super) listen: Option<crate::serve::Listen>,
-    /// Where keys and jobs live; $ASSAY_CACHE/state by default.
-    #[arg(long, value_name = "DIR")]
-    pub(super) state: Option<PathBuf>,
-    /// Print the configuration, without what is secret, and do nothing.
-    #[arg(long)]
-    pub(super) print_config: bool,
-}
-
-/// What `jobs` takes.
-#[derive(Debug, Args)]
-pub(super) struct JobsArgs {
-    #[command(subcommand)]
-    pub(super) command: JobsCommand,
-    /// The configuration of `serve`, TOML; it says where the jobs are.
-    #[arg(long, global = true)]
-    pub(super) config: Option<PathBuf>,
-    /// The state folder of `serve`; $ASSAY_CACHE/state by default.
-    #[arg(long, value_name = "DIR", global = true)]
-    pub(super) state: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum JobsCommand {
-    /// Give proofs up; what they would be made from is deleted.
-    Cancel {
-        /// The jobs.
-        #[arg(required = true)]
-        ids: Vec<String>,
-    },
-    /// Print the oldest thousand jobs: id, stage, attempts, operation, step, why the last attempt failed.
-    List {
-        /// Only those: queued, running, proved, done, parked or cancelled.
-        #[arg(long)]
-        stage: Option<crate::jobs::State>,
-    },
-    /// Have parked jobs tried again, as often as new ones.
-    Retry {
-        /// The jobs.
-        #[arg(required_unless_present = "all")]
-        ids: Vec<String>,
-        /// All that are parked.
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
-    },
 }
 
 /// `NAME=FILE`.

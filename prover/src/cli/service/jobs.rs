@@ -1,11 +1,8 @@
 //! `jobs`: what an operator does about proofs, in the store itself.
 
-use super::{
-    Outcome,
-    args::{JobsArgs, JobsCommand},
-    run::state,
-};
+use super::args::{JobsArgs, JobsCommand};
 use crate::{
+    cli::{Outcome, run::state},
     error::Error,
     jobs::{Job, State, Store},
     serve::{Config, Overrides, runtime},

@@ -1,7 +1,7 @@
 //! `host`.
 
-use super::{Outcome, args::HostArgs};
-use crate::{error::Error, host, serve};
+use super::args::HostArgs;
+use crate::{cli::Outcome, error::Error, host, serve};
 
 /// Stands between the network and an enclave until the process is told to end.
 pub(super) fn run(args: &HostArgs) -> Result<Outcome, Error> {

@@ -1,7 +1,8 @@
 //! `serve` and `worker`.
 
-use super::{Outcome, Start, args::ServeArgs, run::state};
+use super::args::ServeArgs;
 use crate::{
+    cli::{Outcome, Start, run::state},
     error::Error,
     serve::{self, Config, Overrides},
 };
