@@ -5,6 +5,7 @@
 //! changes bytes.
 
 pub mod cases;
+pub mod exchange;
 pub mod raw;
 pub mod vector;
 

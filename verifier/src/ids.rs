@@ -114,16 +114,19 @@ impl ModelDigest {
     /// Digest of a model's files: SHA-256("assay/model/1" ‖ CBOR [kind, [[path, length, SHA-256], …]])
     /// with the list sorted by path (bytewise). FORMAT.md §3.3.
     pub fn of(kind: ModelKind, files: &[(&str, &[u8])]) -> Self {
+        let files =
+            files.iter().map(|(path, bytes)| (*path, cbor::length(bytes), Sha256Digest::of(bytes)));
+        Self::of_hashed(kind, &files.collect::<Vec<_>>())
+    }
+
+    /// The same, of files that were hashed as they were read: path, length in bytes, SHA-256.
+    pub fn of_hashed(kind: ModelKind, files: &[(&str, u64, Sha256Digest)]) -> Self {
         let mut files: Vec<_> = files.to_vec();
-        files.sort_by_key(|(path, _)| *path);
+        files.sort_by_key(|(path, _, _)| *path);
         let list = files
             .iter()
-            .map(|(path, bytes)| {
-                cbor::array([
-                    cbor::text(path),
-                    cbor::uint(cbor::length(bytes)),
-                    cbor::bytes(Sha256Digest::of(bytes).as_bytes()),
-                ])
+            .map(|(path, length, hash)| {
+                cbor::array([cbor::text(path), cbor::uint(*length), cbor::bytes(hash.as_bytes())])
             })
             .collect::<Vec<_>>();
         let body = cbor::array([cbor::text(kind.name()), cbor::array(list)]);
@@ -136,6 +139,8 @@ impl ModelDigest {
 pub enum ModelKind {
     /// One ONNX file.
     Onnx,
+    /// A language model: weights, configuration, tokenizer.
+    SafeTensors,
     /// One TorchScript archive.
     TorchScript,
 }
@@ -145,6 +150,7 @@ impl ModelKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Onnx => "onnx",
+            Self::SafeTensors => "safetensors",
             Self::TorchScript => "torchscript",
         }
     }

@@ -3,6 +3,7 @@
 mod branches;
 mod bytes;
 mod evidence;
+mod exchange;
 mod keys;
 mod loosened;
 mod plan;
@@ -62,6 +63,7 @@ pub fn all() -> Vec<Vector> {
         branches::ROWS,
         bytes::ROWS,
         evidence::ROWS,
+        exchange::ROWS,
         keys::ROWS,
         loosened::ROWS,
         plan::ROWS,

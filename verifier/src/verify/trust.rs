@@ -65,6 +65,12 @@ fn assumptions(
     if held.is_empty() {
         lines.push("the operator's word".to_owned());
     }
+    // What is drawn can be drawn again, by whoever asks again.
+    if step.settings.keys().any(|setting| setting.as_str() == "seed") {
+        lines.push(
+            "that this answer was the only one produced: a receipt cannot show it".to_owned(),
+        );
+    }
     if held.contains(Method::Recompute) {
         lines.push("nothing: recomputed here".to_owned());
     }
