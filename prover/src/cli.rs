@@ -6,6 +6,7 @@ mod compile;
 mod eval;
 mod export;
 mod hints;
+mod llm;
 mod memory;
 mod policy;
 mod print;
@@ -87,6 +88,9 @@ fn execute(command: &Command, start: Option<Start<'_>>) -> Option<Result<Outcome
             export::snarkjs(receipt, output)
         }
         Command::Inspect { file } => receipt::inspect(file),
+        Command::LlmProbe(args) => llm::probe(args, start?),
+        Command::LlmSpecimen(args) => llm::specimen(args),
+        Command::LlmText { folder } => llm::text(folder),
         Command::Policy(PolicyCommand::From { receipt, output }) => {
             policy::from(receipt, output.as_deref())
         }

@@ -338,11 +338,11 @@ impl Reader<'_> {
         }
         let manifest = match (&table.manifest, kind) {
             (Some(manifest), ModelKind::Onnx) => Some(self.file(manifest)?),
-            (None, ModelKind::TorchScript) => None,
+            (None, ModelKind::TorchScript | ModelKind::SafeTensors) => None,
             (None, ModelKind::Onnx) => {
                 return self.refuse(path, "an ONNX model needs a manifest".to_owned());
             }
-            (Some(manifest), ModelKind::TorchScript) => {
+            (Some(manifest), ModelKind::TorchScript | ModelKind::SafeTensors) => {
                 return self.refuse(manifest, "only ONNX models have a manifest".to_owned());
             }
         };

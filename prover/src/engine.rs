@@ -2,12 +2,28 @@
 
 use assay_verifier::ids::ModelDigest;
 
-use crate::definition::Model;
+use crate::{
+    definition::Model,
+    llm::{
+        self,
+        folder::{Folder, Reading},
+        schedule::Loaded,
+        settings::Settings,
+    },
+};
 
-/// What executes TorchScript models: libtorch, on its own thread.
+/// What executes models: libtorch, on its own thread.
 pub trait TeeEngine {
-    /// Runs a model on tensors of these shapes; gives its output tensors.
+    /// Runs a TorchScript model on tensors of these shapes; gives its output tensors.
     fn run(&self, model: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, EngineError>;
+
+    /// Loads a language model. `progress` hears how far its files are read.
+    fn load(
+        &self,
+        folder: Folder,
+        settings: Settings,
+        progress: Box<dyn FnMut(Reading<'_>) + Send>,
+    ) -> Result<Loaded, llm::Error>;
 }
 
 /// A tensor as it travels to libtorch's thread and back.
@@ -30,6 +46,22 @@ pub enum EngineError {
         digest: ModelDigest,
         /// What libtorch said.
         why: String,
+    },
+    /// More may not wait.
+    #[error("{most} requests wait for the language models, no more may")]
+    Busy {
+        /// How many may.
+        most: usize,
+    },
+    /// A sequence that would take more memory than all may.
+    #[error("a sequence of {tokens} tokens takes {bytes} bytes, all together may take {most}")]
+    CacheTooSmall {
+        /// Tokens of prompt and answer.
+        tokens: u64,
+        /// Bytes that they take.
+        bytes: u64,
+        /// Bytes that there are.
+        most: u64,
     },
     /// An input's elements are not as many as its shape says.
     #[error("input {index} has {found} elements, its shape says {expected}")]
@@ -67,6 +99,14 @@ pub enum EngineError {
         /// What it is.
         found: String,
     },
+    /// Nothing to go on from, or more than the model's context.
+    #[error("{found} tokens, expected 1 to {most}")]
+    PromptLength {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        most: u32,
+    },
     /// libtorch's thread has ended.
     #[error("libtorch's thread has ended")]
     Stopped,
@@ -77,11 +117,14 @@ impl EngineError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::ArchiveUnreadable { .. } => "engine-archive-unreadable",
+            Self::Busy { .. } => "engine-busy",
+            Self::CacheTooSmall { .. } => "engine-cache-too-small",
             Self::InputLength { .. } => "engine-input-length",
             Self::ModelFailed { .. } => "engine-model-failed",
             Self::NotLoaded { .. } => "engine-not-loaded",
             Self::NotStarted { .. } => "engine-not-started",
             Self::OutputKind { .. } => "engine-output-kind",
+            Self::PromptLength { .. } => "engine-prompt-length",
             Self::Stopped => "engine-stopped",
         }
     }

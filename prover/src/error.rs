@@ -103,6 +103,9 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// A language model was not loaded, or did not understand.
+    #[error(transparent)]
+    Llm(#[from] crate::llm::Error),
     /// libtorch did not start.
     #[error(transparent)]
     Libtorch(#[from] crate::engine::EngineError),
@@ -217,6 +220,7 @@ impl Error {
             Self::InputUnknown { .. } => "input-unknown",
             Self::Key { .. } => "key",
             Self::Libtorch(error) => error.code(),
+            Self::Llm(error) => error.code(),
             Self::Methods { .. } => "methods-not-allowed",
             Self::Model { .. } => "model",
             Self::NoRandomness { .. } => "no-randomness",

@@ -87,6 +87,9 @@ impl<'a> Reference<'a> {
                     Function::Model(model) => match model.kind {
                         ModelKind::Onnx => Float::Graph(Graph::from_onnx(&model.bytes)?),
                         ModelKind::TorchScript => Float::Torch,
+                        ModelKind::SafeTensors => {
+                            return Err(refuse("evaluation knows no language models"));
+                        }
                     },
                 },
             ))

@@ -19,6 +19,7 @@ pub mod input;
 #[cfg(feature = "service")]
 pub mod jobs;
 pub mod keys;
+pub mod llm;
 mod npy;
 pub mod quantize;
 pub mod random;

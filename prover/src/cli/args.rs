@@ -34,6 +34,18 @@ pub(super) enum Command {
         /// The receipt.
         file: PathBuf,
     },
+    /// Feed a language model tokens, and write its logits and how long it took: what tests and measurements run.
+    #[command(hide = true)]
+    LlmProbe(LlmProbeArgs),
+    /// Write a language model of random weights: what tests and measurements run.
+    #[command(hide = true)]
+    LlmSpecimen(LlmSpecimenArgs),
+    /// Read texts and conversations, a JSON object a line, and print what they are for a language model: tokens and texts.
+    #[command(hide = true)]
+    LlmText {
+        /// The model's folder.
+        folder: PathBuf,
+    },
     /// Make policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -128,6 +140,56 @@ pub(super) struct SetupArgs {
     /// Print one JSON object as the last line.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// What `llm-probe` takes.
+#[derive(Debug, Args)]
+pub(super) struct LlmProbeArgs {
+    /// The model's folder.
+    pub(super) folder: PathBuf,
+    /// The prompt, in tokens.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(super) prompt: Vec<u32>,
+    /// How many tokens to choose after it, each time the likeliest.
+    #[arg(long, default_value_t = 0)]
+    pub(super) tokens: usize,
+    /// Tokens of the prompt that are fed at once.
+    #[arg(long, default_value_t = 256)]
+    pub(super) chunk: usize,
+    /// Where to write the logits before each of those tokens, as little-endian f32.
+    #[arg(long)]
+    pub(super) logits: Option<PathBuf>,
+    /// Where to run: cpu, cuda, cuda:0.
+    #[arg(long, default_value = "cpu")]
+    pub(super) device: String,
+    /// In which numbers: f32, f16, bf16; by default as stored.
+    #[arg(long)]
+    pub(super) dtype: Option<String>,
+    /// Threads of libtorch.
+    #[arg(long, default_value_t = 1)]
+    pub(super) threads: u16,
+    /// Runs; times are those of the fastest.
+    #[arg(long, default_value_t = 1)]
+    pub(super) runs: usize,
+}
+
+/// What `llm-specimen` takes.
+#[derive(Debug, Args)]
+pub(super) struct LlmSpecimenArgs {
+    /// The model's config.json.
+    pub(super) config: PathBuf,
+    /// The folder to write.
+    #[arg(short, long)]
+    pub(super) output: PathBuf,
+    /// Seed of the weights.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// How they are stored: f32, f16, bf16.
+    #[arg(long, default_value = "f32")]
+    pub(super) dtype: String,
+    /// In how many files.
+    #[arg(long, default_value_t = 1)]
+    pub(super) shards: usize,
 }
 
 /// What `prove` takes.

@@ -1,19 +1,33 @@
-//! libtorch: TorchScript modules, run on the one thread that owns it.
+//! libtorch: TorchScript modules and language models, run on the one thread that owns it.
 //!
-//! Requests travel to that thread and answers come back; libtorch's own tensors never leave it. It runs
-//! on one core, without gradients, in evaluation mode, without the optimisations that would make a
+//! Requests travel to that thread and answers come back; libtorch's own tensors never leave it. A module runs
+//! on one core, a language model on as many as its settings say; without gradients, in evaluation mode, without the optimisations that would make a
 //! module's second run differ from its first, and with the random generator reset before each run: on one
 //! machine, equal inputs give equal bytes. Between kinds of processor the last bits may differ.
 
+mod network;
 mod worker;
 
-use std::{sync::mpsc, thread};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use assay_prover::{
     definition::Model,
     engine::{EngineError, TeeEngine, Tensor},
+    llm::{
+        self,
+        folder::{Folder, Reading},
+        network::{Slot, Want},
+        schedule::Loaded,
+        settings::Settings,
+    },
 };
 use assay_verifier::ids::ModelDigest;
+
+use network::Network;
+pub(crate) use worker::said;
 
 /// A handle on libtorch's thread. Dropping it ends the thread once its last answer is given.
 #[derive(Debug)]
@@ -64,11 +78,27 @@ impl TeeEngine for Libtorch {
         }
         self.forward(model.digest, inputs)
     }
+
+    fn load(
+        &self,
+        folder: Folder,
+        settings: Settings,
+        progress: Box<dyn FnMut(Reading<'_>) + Send>,
+    ) -> Result<Loaded, llm::Error> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let requests = self.requests.as_ref().ok_or(EngineError::Stopped)?;
+        let request =
+            Request::LoadLanguage(Box::new(Language { folder, settings, progress, reply }));
+        requests.send(request).map_err(|_| EngineError::Stopped)?;
+        let about = answer.recv().map_err(|_| EngineError::Stopped)??;
+        let network = Network::new(requests.clone(), &about);
+        Ok(Loaded { model: Arc::new(about.model), network: Box::new(network) })
+    }
 }
 
 impl Drop for Libtorch {
     fn drop(&mut self) {
-        drop(self.requests.take()); // the thread's inbox closes
+        drop(self.requests.take()); // the thread's inbox closes, once no language model is left
         if let Some(thread) = self.thread.take() {
             // A panic over there has been reported as `Stopped` to whoever waited for the answer.
             let _ = thread.join();
@@ -82,6 +112,27 @@ enum Request {
     IsLoaded { digest: ModelDigest, reply: Reply<bool> },
     Load { digest: ModelDigest, archive: Vec<u8>, reply: Reply<()> },
     Forward { digest: ModelDigest, inputs: Vec<Tensor>, reply: Reply<Vec<Tensor>> },
+    LoadLanguage(Box<Language>),
+    Begin { network: usize, longest: u64, reply: Reply<Slot> },
+    Feed { network: usize, slot: Slot, tokens: Vec<u32>, want: Want, reply: Reply<Vec<f32>> },
+    Finish { network: usize, slot: Slot },
+    Unload { network: usize },
+}
+
+/// A language model to load.
+struct Language {
+    folder: Folder,
+    settings: Settings,
+    progress: Box<dyn FnMut(Reading<'_>) + Send>,
+    reply: mpsc::SyncSender<Result<About, llm::Error>>,
+}
+
+/// What is known of a language model on other threads.
+struct About {
+    model: llm::Model,
+    network: usize,
+    bytes_per_token: u64,
+    in_parts: bool,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `assay-engine`: the same commands, with libtorch in reach. Only this program is linked with it.
 
 mod libtorch;
+mod llm;
 
 use std::process::ExitCode;
 

@@ -85,6 +85,9 @@ pub(in crate::cli) enum JobsCommand {
 pub(in crate::cli) struct ServeArgs {
     /// The operation files, in place of the configured ones.
     pub(in crate::cli) operations: Vec<PathBuf>,
+    /// The folder of a language model, as Hugging Face lays it out; may be given more than once.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) llm: Vec<PathBuf>,
     /// The configuration, TOML (docs/operating.md).
     #[arg(long)]
     pub(in crate::cli) config: Option<PathBuf>,

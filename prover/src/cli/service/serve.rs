@@ -27,6 +27,7 @@ fn config(args: &ServeArgs) -> Result<Option<Config>, Error> {
         listen: args.listen,
         state: args.state.clone(),
         operations: args.operations.clone(),
+        llm: args.llm.clone(),
     };
     let environment = |name: &str| std::env::var(name).ok();
     let config = Config::read(args.config.as_deref(), environment, overrides, || state(None))?;

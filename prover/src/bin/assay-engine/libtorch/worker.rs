@@ -10,13 +10,15 @@ use assay_prover::engine::{EngineError, Tensor};
 use assay_verifier::ids::ModelDigest;
 use tch::{CModule, Device, IValue, Kind, TchError};
 
-use super::Request;
+use super::{About, Language, Request};
+use crate::llm;
 
 /// Answers requests until every sender is gone.
 pub(super) fn serve(inbox: &mpsc::Receiver<Request>) {
     settle();
     let _no_grad = tch::no_grad_guard();
     let mut modules = BTreeMap::new();
+    let mut networks = Networks { threads: MODULE_THREADS, loaded: Vec::new() };
     for request in inbox {
         // Whoever asked may have gone: then nobody needs the answer.
         match request {
@@ -27,19 +29,78 @@ pub(super) fn serve(inbox: &mpsc::Receiver<Request>) {
                 let _ = reply.send(load(&mut modules, digest, &archive));
             }
             Request::Forward { digest, inputs, reply } => {
+                networks.run_on(MODULE_THREADS);
                 let module = modules.get(&digest).ok_or(EngineError::NotLoaded { digest });
                 let _ = reply.send(module.and_then(|module| forward(module, &inputs)));
             }
+            Request::LoadLanguage(language) => networks.load(*language),
+            Request::Begin { network, longest, reply } => {
+                let _ = reply.send(networks.get(network).map(|network| network.begin(longest)));
+            }
+            Request::Feed { network, slot, tokens, want, reply } => {
+                let fed =
+                    networks.get(network).and_then(|network| network.feed(slot, &tokens, want));
+                let _ = reply.send(fed);
+            }
+            Request::Finish { network, slot } => {
+                if let Ok(network) = networks.get(network) {
+                    network.end(slot);
+                }
+            }
+            Request::Unload { network } => networks.unload(network),
         }
     }
 }
+
+/// The language models, by number.
+struct Networks {
+    /// Threads that libtorch runs on now.
+    threads: u16,
+    loaded: Vec<Option<llm::Network>>,
+}
+
+impl Networks {
+    fn run_on(&mut self, threads: u16) {
+        if self.threads != threads {
+            tch::set_num_threads(threads.into());
+            self.threads = threads;
+        }
+    }
+
+    fn load(&mut self, language: Language) {
+        let Language { folder, settings, mut progress, reply } = language;
+        let loaded = llm::load(folder, settings, &mut *progress).map(|loaded| {
+            let llm::Loaded { model, network, bytes_per_token, in_parts } = loaded;
+            self.loaded.push(Some(network));
+            About { model, network: self.loaded.len() - 1, bytes_per_token, in_parts }
+        });
+        let _ = reply.send(loaded);
+    }
+
+    /// A network, with libtorch set to its threads.
+    fn get(&mut self, index: usize) -> Result<&mut llm::Network, EngineError> {
+        let gone = || EngineError::ModelFailed { why: "the language model is gone".to_owned() };
+        let threads = self.loaded.get(index).and_then(Option::as_ref).ok_or_else(gone)?.threads;
+        self.run_on(threads);
+        self.loaded.get_mut(index).and_then(Option::as_mut).ok_or_else(gone)
+    }
+
+    fn unload(&mut self, index: usize) {
+        if let Some(place) = self.loaded.get_mut(index) {
+            *place = None;
+        }
+    }
+}
+
+/// TorchScript modules run on one thread.
+const MODULE_THREADS: u16 = 1;
 
 /// The settings under which equal inputs give equal bytes.
 fn settle() {
     // libtorch accepts this once in the life of a process, and the thread may be started again.
     static INTEROP: Once = Once::new();
     INTEROP.call_once(|| tch::set_num_interop_threads(1));
-    tch::set_num_threads(1);
+    tch::set_num_threads(MODULE_THREADS.into());
     // Profiling rewrites a module after its first runs, and fused kernels round differently.
     tch::jit::set_graph_executor_optimize(false);
     tch::jit::set_profiling_mode(false);
@@ -108,7 +169,7 @@ fn read(index: usize, output: IValue) -> Result<Tensor, EngineError> {
 }
 
 /// The line that matters: the interpreter's error, or else the first, without the C++ stack below it.
-fn said(error: &TchError) -> String {
+pub(crate) fn said(error: &TchError) -> String {
     let text = error.to_string();
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let cause = lines().rev().find_map(|line| line.strip_prefix("RuntimeError: "));
