@@ -17,6 +17,7 @@ use std::{
 
 use assay_verifier::{
     Commitment, Error as Refusal, UnixMillis,
+    evidence::Evidence,
     ids::{Name, OperationDigest, Salt},
     operation::{
         Function as WireFunction, Method, NonceClaim, Operation, Settings, Step, ValueEntry,
@@ -25,6 +26,8 @@ use assay_verifier::{
     value::Type,
 };
 
+#[cfg(feature = "service")]
+pub(crate) use check::stands;
 pub use execute::{Prepared, Values};
 pub use progress::Progress;
 pub use proof::{ProofTask, Witnessed, attach};
@@ -78,6 +81,15 @@ impl<'a> Tee<'a> {
     /// What vouches here.
     pub const fn attester(&self) -> &'a dyn Attester {
         self.attester
+    }
+
+    /// Signs, with the session's key, that these steps of the operation were executed in this process.
+    pub(crate) fn sign(
+        &mut self,
+        operation: &OperationDigest,
+        steps: &[u32],
+    ) -> Result<Evidence, Error> {
+        Ok(self.session()?.sign(operation, steps))
     }
 
     fn session(&mut self) -> Result<&Session, Error> {
@@ -295,7 +307,7 @@ impl Runner {
                 })?;
                 session::attest_operation(tee.attester, &digest, nonce, &steps)?
             }
-            Attestation::Session => tee.session()?.sign(&digest, &steps),
+            Attestation::Session => tee.sign(&digest, &steps)?,
         };
         receipt.attach(evidence);
         progress.end(started);

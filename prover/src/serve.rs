@@ -16,9 +16,11 @@ mod jobs;
 mod latency;
 mod listen;
 mod listing;
+mod llm;
 mod log;
 mod methods;
 mod metrics;
+mod openai;
 mod operations;
 mod problem;
 mod receipts;
@@ -30,12 +32,13 @@ use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
 
 pub use app::{App, router};
 pub use catalogue::Catalogue;
-pub use config::{Config, Overrides};
+pub use config::{Config, Llm, Overrides};
 pub use engine::{Asking, Engine};
 pub use fail_stop::abort_on_panic;
 pub use latency::Latencies;
 pub use listen::Listen;
 pub use log::begin as begin_log;
+pub use openai::{Exchange, Offered, Offers, Outcome};
 pub use upgrade::run as upgrade;
 
 use crate::{
@@ -44,6 +47,7 @@ use crate::{
     error::Error,
     jobs::{Place, Proving, SealKey, Store, Workers},
     keys::KeyStore,
+    random,
     run::{Progress, Tee},
 };
 
@@ -54,8 +58,13 @@ pub fn run(config: Config, engine: &dyn TeeEngine) -> Result<(), Error> {
     if Nsm::is_present() {
         abort_on_panic();
     }
-    let attester = attester::open(&config.state.join("attester"), Some(config.digest()?))?;
+    let (llms, mut turns) = llm::load(&config, engine)?;
+    let digests: Vec<_> = llms.all().map(|offered| offered.digest()).collect();
+    let digest = config.digest(&digests)?;
+    let attester = attester::open(&config.state.join("attester"), Some(digest))?;
     tracing::info!(attester = attester.describe(), "attesting");
+    let nonce = Some(random::bytes::<32>()?.to_vec());
+    let document = attester.attest(&attester::Request { nonce, ..Default::default() })?;
     let mut tee = Tee::new(engine, attester.as_ref());
     let keys = KeyStore::new(config.state.join("keys"));
     let latencies = Arc::new(Latencies::read(config.state.join("latency.json")));
@@ -66,12 +75,13 @@ pub fn run(config: Config, engine: &dyn TeeEngine) -> Result<(), Error> {
         .name("http".to_owned())
         .spawn(move || {
             let asking = engine.clone();
-            let served = on_runtime(config, catalogue, latencies, engine);
+            let offered = (catalogue, llms, document);
+            let served = on_runtime(config, offered, latencies, engine);
             asking.end();
             served
         })
         .map_err(|error| Error::Usage { why: format!("no thread for HTTP: {error}") })?;
-    asking.answer(&mut tee);
+    asking.answer(&mut tee, &mut turns);
     http.join().map_err(|_| Error::Panicked { why: "the HTTP thread".to_owned() })?
 }
 
@@ -100,21 +110,24 @@ pub fn work(config: &Config) -> Result<(), Error> {
     worked
 }
 
+/// Operations, language models, and an attestation document of this process.
+type Offering = (Catalogue, Offers, Vec<u8>);
+
 fn on_runtime(
     config: Config,
-    catalogue: Catalogue,
+    offered: Offering,
     latencies: Arc<Latencies>,
     engine: Engine,
 ) -> Result<(), Error> {
     let runtime = runtime()?;
-    let served = runtime.block_on(serve(config, catalogue, latencies, engine));
+    let served = runtime.block_on(serve(config, offered, latencies, engine));
     runtime.shutdown_background();
     served
 }
 
 async fn serve(
     config: Config,
-    catalogue: Catalogue,
+    (catalogue, llms, document): Offering,
     latencies: Arc<Latencies>,
     engine: Engine,
 ) -> Result<(), Error> {
@@ -136,7 +149,8 @@ async fn serve(
         Listen::Vsock(port) => Door::Vsock(listen::Vsock::bind(port).map_err(refuse)?),
     };
     let shutdown = config.limits.shutdown();
-    let app = Arc::new(App::new(config, catalogue, latencies, engine, store, proving, stopped));
+    let app = App::new(config, catalogue, latencies, engine, store, proving, stopped);
+    let app = Arc::new(app.with(llms, document));
     let upgrading = tokio::spawn(upgrade(Arc::clone(&app)));
     let reloading = tokio::spawn(reload_on_signal(Arc::clone(&app)));
     let serving = match door {

@@ -16,6 +16,10 @@ use assay_prover::{
     engine::{EngineError, TeeEngine, Tensor},
     jobs::{Place, Proving, SealKey, State, Store, Workers},
     keys::KeyStore,
+    llm::{
+        self,
+        schedule::{Limits, Turns},
+    },
     run::{Attestation, Progress, Tee},
     serve::{App, Catalogue, Config, Engine, Latencies, Overrides, router},
 };
@@ -72,6 +76,15 @@ struct NoEngine;
 impl TeeEngine for NoEngine {
     fn run(&self, model: &Model, _: &[Tensor]) -> Result<Vec<Tensor>, EngineError> {
         Err(EngineError::NotLoaded { digest: model.digest })
+    }
+
+    fn load(
+        &self,
+        _: llm::folder::Folder,
+        _: llm::settings::Settings,
+        _: Box<dyn FnMut(llm::folder::Reading<'_>) + Send>,
+    ) -> Result<llm::schedule::Loaded, llm::Error> {
+        Err(EngineError::Stopped.into())
     }
 }
 
@@ -136,7 +149,7 @@ impl Service {
                 Catalogue::prepare(&operations, &keys, &mut Progress::Silent).unwrap();
             catalogue.measure(&mut tee, &measuring).unwrap();
             ready.send(catalogue).unwrap();
-            asking.answer(&mut tee);
+            asking.answer(&mut tee, &mut Turns::new(Limits::default()));
         });
         let catalogue = measured.recv().unwrap();
         drop(shared);

@@ -76,7 +76,7 @@ impl Drop for Process {
     }
 }
 
-/// `assay serve` on the digits, with a state folder of its own.
+/// `assay serve`, with a state folder of its own.
 pub struct Service {
     /// Its folder.
     pub folder: PathBuf,
@@ -96,6 +96,12 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.headers.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
@@ -104,10 +110,8 @@ impl Reply {
 }
 
 impl Service {
-    /// Starts it with `jobs` in its configuration, and waits until it is ready.
+    /// Starts it on the digits, with `jobs` in its configuration, and waits until it is ready.
     pub fn start(folder: PathBuf, jobs: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
         let operation = folder.join("digits/operation.toml");
         if !operation.exists() {
             fs::create_dir_all(folder.join("digits")).unwrap();
@@ -116,9 +120,15 @@ impl Service {
                 fs::copy(from, folder.join("digits").join(file)).unwrap();
             }
         }
+        Self::of(folder, "operations = ['digits/operation.toml']", &format!("[jobs]\n{jobs}\n"))
+    }
+
+    /// Starts it on what `offered` names at the top of its configuration, with more tables below.
+    pub fn of(folder: PathBuf, offered: &str, tables: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
         let config = format!(
-            "listen = '{address}'\nstate = 'state'\noperations = ['digits/operation.toml']\n\
-             [log]\nformat = 'json'\n[jobs]\n{jobs}\n"
+            "listen = '{address}'\nstate = 'state'\n{offered}\n[log]\nformat = 'json'\n{tables}"
         );
         fs::write(folder.join("assay.toml"), config).unwrap();
         let process = Process::start(&folder, "serve.log", &["serve", "--config", "assay.toml"]);
@@ -152,6 +162,11 @@ impl Service {
             assert!(ended.is_none() && Instant::now() < deadline, "{}", self.log());
             thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// What it logged.

@@ -12,12 +12,13 @@ use assay_verifier::{
 use crate::error::Error;
 
 /// Verifies a receipt under the policy that it teaches. The proofs of the steps `pending` may be
-/// absent; everything else must hold. `given` are the inputs as the caller sent them; without them
-/// the receipt's own openings stand in, which were held against them before.
+/// absent; everything else must hold. `given` are the inputs as the caller sent them, and whatever else
+/// it has of values whose bytes are not in the receipt; without them the receipt's own openings stand in,
+/// which were held against them before.
 ///
 /// A receipt that is only upgraded is verified as of its attestation's time: it was accepted live when
 /// it was made, and a proof may come when the certificates have lapsed.
-pub(super) fn stands(
+pub(crate) fn stands(
     receipt: &Receipt,
     pending: &BTreeSet<u32>,
     given: Option<&CallerValues>,
@@ -37,6 +38,12 @@ pub(super) fn stands(
         let bytes = given.map_or(opening.bytes.as_ref(), |given| given.get(&input.name));
         if let Some(bytes) = bytes {
             values.insert(input.name.clone(), bytes.clone());
+        }
+    }
+    let detached = receipt.openings().iter().filter(|opening| opening.bytes.is_none());
+    for value in detached.filter_map(|opening| operation.value(opening.value)) {
+        if let Some(bytes) = given.and_then(|given| given.get(&value.name)) {
+            values.insert(value.name.clone(), bytes.clone());
         }
     }
     let policy = if hidden.is_empty() { policy } else { accepting_hidden(&policy, &hidden)? };

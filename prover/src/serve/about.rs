@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     app::App,
     methods::MethodName,
+    openai,
     operations::parse_nonce,
     problem::{Problem, Refusal},
     receipts::wants_json,
@@ -96,8 +97,18 @@ pub(super) async fn policy(
     for offered in app.catalogue().operations() {
         let name = offered.runner.definition().name.to_string();
         let suggested = offered.policies(nonce.as_ref())?.into_iter();
-        let suggested = suggested.map(|(methods, policy)| Suggested { methods, policy });
+        let suggested =
+            suggested.map(|(methods, policy)| Suggested { methods, path: None, policy });
         policies.insert(name, suggested.collect());
+    }
+    for offered in app.llms.all() {
+        let suggested = openai::suggest(offered, &app.document, nonce.as_ref())?.into_iter();
+        let suggested = suggested.map(|(path, policy)| Suggested {
+            methods: Choice::default(),
+            path: Some(path),
+            policy,
+        });
+        policies.insert(offered.operation.to_string(), suggested.collect());
     }
     let notice = "the operator's suggestion, for you to review: nothing here is a reason to believe a receipt";
     Ok(Json(Suggestion { notice, policies }))
@@ -115,6 +126,9 @@ struct Suggested {
     /// The methods of each step, as a request chooses them.
     #[schema(value_type = BTreeMap<String, Vec<MethodName>>)]
     methods: Choice,
+    /// The path that it is for, where the operation is an exchange (FORMAT.md §11).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'static str>,
     /// The policy (FORMAT.md §9) that accepts their receipts.
     #[schema(value_type = Object)]
     policy: serde_json::Value,

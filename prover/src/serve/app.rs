@@ -1,7 +1,8 @@
 //! The application: what handlers share, and the routes. Tested without a socket.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use assay_verifier::ids::Sha256Digest;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
@@ -21,6 +22,7 @@ use super::{
     latency::Latencies,
     listing,
     metrics::Metrics,
+    openai::{self, Offers},
     operations,
     problem::{Problem, Refusal},
     receipts,
@@ -40,6 +42,11 @@ pub struct App {
     pub(super) proving: Arc<Proving>,
     pub(super) latencies: Arc<Latencies>,
     pub(super) metrics: Metrics,
+    pub(super) llms: Offers,
+    /// An attestation document of this process that says nothing of any operation.
+    pub(super) document: Vec<u8>,
+    /// The session, by its document, whose receipts of exchanges were seen to convince.
+    pub(super) convinced: Mutex<Option<Sha256Digest>>,
     catalogue: RwLock<Arc<Catalogue>>,
     stopped: watch::Receiver<bool>,
 }
@@ -57,7 +64,26 @@ impl App {
     ) -> Self {
         let catalogue = RwLock::new(Arc::new(catalogue));
         let metrics = Metrics::default();
-        Self { config, engine, store, proving, latencies, metrics, catalogue, stopped }
+        let (llms, document, convinced) = Default::default();
+        Self {
+            config,
+            engine,
+            store,
+            proving,
+            latencies,
+            metrics,
+            llms,
+            document,
+            convinced,
+            catalogue,
+            stopped,
+        }
+    }
+
+    /// With these language models. `document` is an attestation document of this process, from which
+    /// policies are suggested.
+    pub fn with(self, llms: Offers, document: Vec<u8>) -> Self {
+        Self { llms, document, ..self }
     }
 
     /// Turns true when the process is to end.
@@ -103,7 +129,9 @@ struct Description;
 
 /// The routes.
 pub fn router(app: Arc<App>) -> Router {
-    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+    let router = OpenApiRouter::with_openapi(Description::openapi());
+    let router = if app.llms.is_empty() { router } else { openai::routes(router) };
+    let (router, description) = router
         .routes(routes!(listing::list))
         .routes(routes!(operations::run))
         .routes(routes!(receipts::get))

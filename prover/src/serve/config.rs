@@ -4,11 +4,15 @@ mod read;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use assay_verifier::ids::{ModelDigest, Sha256Digest};
+use assay_verifier::ids::{ModelDigest, Name, Sha256Digest};
 use serde::{Deserialize, Serialize};
 
 use super::listen::Listen;
-use crate::{error::Error, jobs::Rules};
+use crate::{
+    error::Error,
+    jobs::Rules,
+    llm::settings::{Dtype, Pooling, Settings},
+};
 
 /// What the service is told. Printed, it names no password.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -24,12 +28,49 @@ pub struct Config {
     /// wants it, because its policy pins the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<ModelDigest>>,
+    /// The language models.
+    pub llm: Vec<Llm>,
     /// Proofs.
     pub jobs: Jobs,
     /// Limits.
     pub limits: Limits,
     /// Logs.
     pub log: Log,
+}
+
+/// A language model, and how it is run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Llm {
+    /// Its folder, as Hugging Face lays it out. Relative to the file.
+    pub path: PathBuf,
+    /// What clients call it; the folder's name by default.
+    pub name: Option<Name>,
+    /// Threads of libtorch.
+    #[serde(default = "one")]
+    pub threads: u16,
+    /// `cpu`, or `cuda` where libtorch has it.
+    #[serde(default = "cpu")]
+    pub device: String,
+    /// `f32`, `f16` or `bf16`; as the weights are stored by default.
+    pub dtype: Option<String>,
+    /// `mean` or `last`: what an embedding is made of.
+    #[serde(default = "mean")]
+    pub pooling: String,
+    /// Most tokens of prompt and answer together, where that is to be less than the model's own.
+    pub max_context: Option<u32>,
+}
+
+const fn one() -> u16 {
+    1
+}
+
+fn cpu() -> String {
+    "cpu".to_owned()
+}
+
+fn mean() -> String {
+    "mean".to_owned()
 }
 
 /// How proofs are made.
@@ -60,8 +101,12 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Operations that wait for the engine; beyond, requests are refused.
     pub requests_waiting: usize,
-    /// How long a request waits for its answer.
+    /// How long a request waits for its answer, and an answer of a language model for its client to read on.
     pub answer_ms: u64,
+    /// Answers of language models that are generated at a time.
+    pub sequences: usize,
+    /// Bytes that these may keep of their tokens, all together.
+    pub cache_bytes: u64,
     /// How long work at hand may take to finish when the process is to end.
     pub shutdown_ms: u64,
 }
@@ -109,6 +154,8 @@ pub struct Overrides {
     pub state: Option<PathBuf>,
     /// Operation files, in place of the configured ones.
     pub operations: Vec<PathBuf>,
+    /// Folders of language models, in place of the configured ones.
+    pub llm: Vec<PathBuf>,
 }
 
 impl Default for Config {
@@ -117,6 +164,7 @@ impl Default for Config {
             listen: Listen::Tcp(([127, 0, 0, 1], 8547).into()),
             state: PathBuf::new(),
             operations: Vec::new(),
+            llm: Vec::new(),
             models: None,
             jobs: Jobs::default(),
             limits: Limits::default(),
@@ -146,6 +194,8 @@ impl Default for Limits {
             body_bytes: 32 << 20,
             requests_waiting: 64,
             answer_ms: 30_000,
+            sequences: 64,
+            cache_bytes: 4 << 30,
             shutdown_ms: 30_000,
         }
     }
@@ -175,17 +225,57 @@ impl Config {
         }
     }
 
-    /// SHA-256 of the operation files, in order: what the development attester extends PCR 16 with.
-    pub(super) fn digest(&self) -> Result<[u8; 32], Error> {
+    /// SHA-256 of the operation files, and the digests of the language models, in order: what the
+    /// development attester extends PCR 16 with.
+    pub(super) fn digest(&self, models: &[ModelDigest]) -> Result<[u8; 32], Error> {
         let files = self.operations.iter().map(|path| crate::cli::read(path));
-        let digests = files
-            .map(|file| Ok(*Sha256Digest::of(&file?).as_bytes()))
-            .collect::<Result<Vec<_>, Error>>()?;
+        let files = files.map(|file| Ok(*Sha256Digest::of(&file?).as_bytes()));
+        let digests = models.iter().map(|digest| Ok(*digest.as_bytes()));
+        let digests = files.chain(digests).collect::<Result<Vec<_>, Error>>()?;
         // One operation is configured as `assay run` configures it.
         Ok(match digests.as_slice() {
-            [only] => *only,
+            [only] if models.is_empty() => *only,
             many => *Sha256Digest::of(&many.concat()).as_bytes(),
         })
+    }
+}
+
+impl Llm {
+    /// A folder, run as it is by default.
+    pub fn of(path: PathBuf) -> Self {
+        let (name, dtype, max_context) = (None, None, None);
+        Self { path, name, threads: one(), device: cpu(), dtype, pooling: mean(), max_context }
+    }
+
+    /// What clients call it. Errors: the folder's name is none that a client could use.
+    pub fn name(&self) -> Result<Name, Error> {
+        if let Some(name) = &self.name {
+            return Ok(name.clone());
+        }
+        let folder = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let folder = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        Name::new(&folder.to_ascii_lowercase())
+            .map_err(|error| self.refuse("name", format!("{error}: give it one of its own")))
+    }
+
+    /// How it is run. Errors: a word that stands for nothing.
+    pub fn settings(&self) -> Result<Settings, Error> {
+        let dtype = self.dtype.as_deref().map(|dtype| {
+            let unknown = || format!("expected f32, f16 or bf16, found {dtype:?}");
+            Dtype::named(dtype).ok_or_else(|| self.refuse("dtype", unknown()))
+        });
+        let pooling = Pooling::named(&self.pooling).ok_or_else(|| {
+            self.refuse("pooling", format!("expected mean or last, found {:?}", self.pooling))
+        })?;
+        if self.threads == 0 {
+            return Err(self.refuse("threads", "expected at least 1".to_owned()));
+        }
+        let (device, threads) = (self.device.clone(), self.threads);
+        Ok(Settings { device, dtype: dtype.transpose()?, threads, pooling })
+    }
+
+    fn refuse(&self, field: &str, why: String) -> Error {
+        Error::Config { place: format!("llm {}: {field}", self.path.display()), why }
     }
 }
 

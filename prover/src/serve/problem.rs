@@ -107,6 +107,11 @@ impl Problem {
         &self.code
     }
 
+    /// What was expected and found.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -133,6 +138,7 @@ impl From<Error> for Problem {
             | Error::FolderIncomplete { .. }
             | Error::FolderIndex { .. }
             | Error::Key { .. }
+            | Error::Llm(_)
             | Error::Model { .. }
             | Error::NoRandomness { .. }
             | Error::OwnReceipt { .. }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Config, Jobs, Limits, Overrides};
+use super::{Config, Jobs, Limits, Llm, Overrides};
 use crate::{attester::Nsm, definition::line_of, error::Error};
 
 impl Config {
@@ -19,7 +19,7 @@ impl Config {
     ) -> Result<Self, Error> {
         let mut config = file.map_or_else(|| Ok(Self::default()), Self::from_file)?;
         config.take(environment)?;
-        let Overrides { listen, state: folder, operations } = overrides;
+        let Overrides { listen, state: folder, operations, llm } = overrides;
         if let Some(listen) = listen {
             config.listen = listen;
         }
@@ -29,6 +29,9 @@ impl Config {
         if !operations.is_empty() {
             config.operations = operations;
         }
+        if !llm.is_empty() {
+            config.llm = llm.into_iter().map(Llm::of).collect();
+        }
         if config.state.as_os_str().is_empty() {
             config.state = state()?;
         }
@@ -36,10 +39,10 @@ impl Config {
         Ok(config)
     }
 
-    /// This, where it names operations. Errors: it names none.
+    /// This, where it names operations or language models. Errors: it names none.
     pub fn offering(self) -> Result<Self, Error> {
-        if self.operations.is_empty() {
-            let why = "name at least one operation file".to_owned();
+        if self.operations.is_empty() && self.llm.is_empty() {
+            let why = "name at least one operation file, or a language model".to_owned();
             return Err(Error::Config { place: "operations".to_owned(), why });
         }
         Ok(self)
@@ -57,7 +60,8 @@ impl Config {
             why: error.message().to_owned(),
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let paths = config.operations.iter_mut().chain([&mut config.state]);
+        let models = config.llm.iter_mut().map(|llm| &mut llm.path);
+        let paths = config.operations.iter_mut().chain(models).chain([&mut config.state]);
         for path in paths.filter(|path| !path.as_os_str().is_empty()) {
             *path = folder.join(&path);
         }
@@ -144,9 +148,15 @@ impl Config {
                 return refuse(field, "expected 1 to 1000000");
             }
         }
-        let Limits { body_bytes, requests_waiting, answer_ms, shutdown_ms } = &self.limits;
-        if *body_bytes == 0 || *requests_waiting == 0 || *answer_ms == 0 || *shutdown_ms == 0 {
+        let Limits { body_bytes, requests_waiting, answer_ms, sequences, cache_bytes, shutdown_ms } =
+            &self.limits;
+        let counts = [*body_bytes, *requests_waiting, *sequences];
+        if counts.contains(&0) || [*answer_ms, *cache_bytes, *shutdown_ms].contains(&0) {
             return refuse("limits", "none of them can be 0");
+        }
+        for llm in &self.llm {
+            llm.name()?;
+            llm.settings()?;
         }
         if hand_back_ms >= shutdown_ms {
             return refuse("jobs.hand_back_ms", "expected less than limits.shutdown_ms");
@@ -210,6 +220,12 @@ mod tests {
             ("operations = ['a']\n\nlisten = 'nowhere'\n", None, "assay.toml:3", "socket address"),
             ("operations = ['a']\n[jobs]\nwrokers = 1\n", None, "assay.toml:3", "wrokers"),
             ("[jobs]\n", None, "operations", "at least one"),
+            ("[[llm]]\nname = 'a'\n", None, "assay.toml:1", "path"),
+            ("[[llm]]\npath = 'a'\ndtype = 'f8'\n", None, "/a: dtype", "bf16"),
+            ("[[llm]]\npath = 'a'\npooling = 'max'\n", None, "/a: pooling", "mean"),
+            ("[[llm]]\npath = 'a'\nthreads = 0\n", None, "/a: threads", "at least 1"),
+            ("[[llm]]\npath = 'A model'\n", None, "/A model: name", "its own"),
+            ("[limits]\nsequences = 0\n[[llm]]\npath = 'a'\n", None, "limits", "0"),
             ("operations = ['a']\n[jobs]\nurl = 'mysql://h'\n", None, "jobs.url", "postgres"),
             ("operations = ['a']\n[jobs]\nheartbeat_ms = 10\n", None, "jobs.heartbeat_ms", "1000"),
             (
