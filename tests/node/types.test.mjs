@@ -15,6 +15,7 @@ import {
   type AttestationReport, type VerifiedArchivedAttestation, type VerifiedAttestation, attestationConformance, inspectAttestation,
   verifyAttestation, verifyAttestationArchived,
 } from "assay-verifier";
+import { ExchangeError, verifiedFetch } from "assay-verifier/openai";
 
 export function attested(document: Uint8Array, policy: string): AttestationReport {
   const live: VerifiedAttestation = verifyAttestation(document, policy, { nowMs: Date.now() });
@@ -28,6 +29,22 @@ export function attested(document: Uint8Array, policy: string): AttestationRepor
   const counted: number = attestationConformance("{}").disagreed;
   reportText(live);
   return counted > 0 ? wrong : looked;
+}
+
+export function asks(policy: string): typeof fetch {
+  // @ts-expect-error: a policy has to be given
+  verifiedFetch({});
+  return verifiedFetch({ policy, onVerified: ({ report, response }) => {
+    const live: VerifiedReport = report;
+    if (response.length === 0) throw new Error(reportText(live));
+  } });
+}
+
+export function why(error: unknown): string {
+  if (!(error instanceof ExchangeError)) return "";
+  // @ts-expect-error: no such code
+  if (error.code === "receipt-nowhere") return "";
+  return error.code;
 }
 
 export async function check(receipt: Uint8Array, policy: string): Promise<RejectCode | Uint8Array> {

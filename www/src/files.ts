@@ -2,7 +2,7 @@
 
 import { isPng } from "./picture.js";
 import { isPolicy, policyWords } from "./policy.js";
-import type { Given } from "./state.js";
+import { type Given, look, receiptBytes } from "./state.js";
 import type { Chosen } from "./values.js";
 
 export type Slot = { readonly for: "policy" } | { readonly for: "receipt" } | { readonly for: "value"; readonly name: string };
@@ -17,33 +17,44 @@ export function put(given: Given, slot: Slot, file: Chosen): Given {
     case "policy":
       return settled({ ...given, policy: file });
     case "receipt":
-      return { ...given, receipt: file, flip: null };
+      return settled({ ...given, receipt: file, flip: null });
     case "value":
       return { ...given, values: new Map(given.values).set(slot.name, file) };
   }
 }
 
-/** Where dropped files go. Policies first: they name the values. */
+/** Where dropped files go. Policies and receipts first: they name the values. */
 export function place(given: Given, files: readonly Chosen[]): Given {
   const rank = (file: Chosen) => ["policy", "receipt", "other"].indexOf(kindOf(file));
   const sorted = [...files].sort((a, b) => rank(a) - rank(b));
   return sorted.reduce((known, file) => put(known, slotOf(known, file), file), given);
 }
 
-/** The values to ask for: inputs that the policy wants from the caller, and whatever was given. */
+/** The values to ask for: what the policy wants from the caller, what the receipt leaves to the caller, and whatever was given. */
 export function wantedValues(given: Given): readonly string[] {
-  const words = given.policy && policyWords(given.policy.bytes);
-  return [...new Set([...(words?.callerInputs ?? []), ...given.values.keys()])];
+  return [...new Set([...named(given).wanted, ...given.values.keys()])];
 }
 
-/** A policy that comes after the values: those it does not know go where it wants one. */
-function settled(given: Given): Given {
+/** The values that policy and receipt know, and those of them that the caller has to bring. */
+function named(given: Given): { readonly known: ReadonlySet<string>; readonly wanted: readonly string[] } {
   const words = given.policy && policyWords(given.policy.bytes);
-  if (!words) return given;
-  const values = new Map([...given.values].filter(([name]) => words.types.has(name)));
+  const receipt = receiptBytes(given);
+  const view = receipt && look(receipt);
+  const detached = (view?.openings ?? []).filter((opening) => opening.bytes === null).map((opening) => opening.value);
+  return {
+    known: new Set([...(words?.types.keys() ?? []), ...detached]),
+    wanted: [...new Set([...(words?.callerInputs ?? []), ...detached])],
+  };
+}
+
+/** A policy or receipt that comes after the values: those it does not know go where it wants one. */
+function settled(given: Given): Given {
+  const { known, wanted } = named(given);
+  if (known.size === 0) return given;
+  const values = new Map([...given.values].filter(([name]) => known.has(name)));
   for (const [name, file] of given.values) {
-    const free = words.callerInputs.find((input) => !values.has(input));
-    if (!words.types.has(name) && free !== undefined) values.set(free, file);
+    const free = wanted.find((wants) => !values.has(wants));
+    if (!known.has(name) && free !== undefined) values.set(free, file);
   }
   return { ...given, values };
 }
@@ -55,10 +66,10 @@ function slotOf(given: Given, file: Chosen): Slot {
     case "receipt":
       return { for: "receipt" };
     case "other": {
-      const words = given.policy && policyWords(given.policy.bytes);
+      const { known, wanted } = named(given);
       const stem = file.name.replace(/\.[^.]*$/, "");
-      const free = words?.callerInputs.find((name) => !given.values.has(name));
-      return { for: "value", name: words?.types.has(stem) ? stem : (free ?? words?.callerInputs[0] ?? stem) };
+      const free = wanted.find((name) => !given.values.has(name));
+      return { for: "value", name: known.has(stem) ? stem : (free ?? wanted[0] ?? stem) };
     }
   }
 }

@@ -46,7 +46,7 @@ async function show(next: State): Promise<void> {
   byId("trust-about", HTMLElement).textContent = report?.verdict === "refused"
     ? "Nothing of this is enough: the receipt is refused. This is as far as the checks came."
     : "What remains to be believed after every check.";
-  body("values", report ? values(report) : []);
+  body("values", report ? values(report, given.values) : []);
   body("checks", report ? [...checks(report), save(reportText(report))] : []);
   body("policy", state.is === "judged" ? await policy(state.report, state.words) : []);
   drawFlow();

@@ -60,7 +60,7 @@ export async function judge(given: Given): Promise<State> {
 }
 
 /** What the receipt says, for drawing; null where it cannot be read. */
-function look(receipt: Uint8Array): View | null {
+export function look(receipt: Uint8Array): View | null {
   try {
     return inspect(receipt);
   } catch {

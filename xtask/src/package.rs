@@ -20,6 +20,10 @@ const GZIP_BUDGET: usize = 384 * 1024;
 const GLUE: &str = "assay_verifier.js";
 const MODULE: &str = "assay_verifier_bg.wasm";
 
+/// Written by hand.
+const SCRIPTS: [&str; 6] =
+    ["error.js", "index.d.ts", "index.js", "openai.d.ts", "openai.js", "reject-code.d.ts"];
+
 /// Features that every browser since 2021, and Node 20, has; the compiler uses no others.
 const FEATURES: [&str; 5] = [
     "--enable-bulk-memory",
@@ -48,7 +52,7 @@ pub(crate) fn write(root: &Path, work: &Path, built: &Path) -> Result<()> {
         .context("wasm-bindgen")?;
     optimise(root, work, &part.join(MODULE))?;
     let sources = root.join("verifier-wasm/js");
-    for name in ["error.js", "index.d.ts", "index.js", "reject-code.d.ts"] {
+    for name in SCRIPTS {
         fs::copy(sources.join(name), part.join(name)).with_context(|| name.to_owned())?;
     }
     fs::copy(root.join("verifier-wasm/README.md"), part.join("README.md"))?;

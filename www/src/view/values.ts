@@ -2,20 +2,26 @@
 
 import type { Report, Value } from "assay-verifier";
 import { el, hash } from "../dom.js";
+import { spoken } from "../spoken.js";
+import type { Chosen } from "../values.js";
 import { isPicture, picture } from "./image.js";
 import { typeWords } from "./words.js";
 
-export function values(report: Report): readonly Node[] {
+/** `files`: what the caller brought. A value that the report has was held against its commitment, and so was the file. */
+export function values(report: Report, files: ReadonlyMap<string, Chosen>): readonly Node[] {
   if (report.values.length === 0) return [el("p", { class: "muted" }, "None.")];
-  return [el("ul", { class: "values" }, ...report.values.map((value) => one(value, report.results.includes(value.name))))];
+  return [el("ul", { class: "values" }, ...report.values.map((value) =>
+    one(value, report.results.includes(value.name), files.get(value.name))))];
 }
 
-function one(value: Value, result: boolean): HTMLElement {
+function one(value: Value, result: boolean, file: Chosen | undefined): HTMLElement {
+  const text = "media" in value.type && file !== undefined ? spoken(file.bytes, value.type.media) : null;
   return el("li", {},
     el("div", { class: "face" }, face(value)),
     el("div", { class: "about-value" },
       el("h3", {}, value.name, result && el("span", { class: "tag" }, "result")),
       el("p", { class: "muted" }, typeWords(value.type)),
+      text !== null && el("blockquote", {}, text),
       el("p", { class: "muted" }, "SHA-256 ", hash(value.sha256)),
       el("p", { class: "muted" }, `${value.commitment.split(":")[0]} commitment `, hash(value.commitment.split(":")[1] ?? ""))));
 }

@@ -1,0 +1,62 @@
+// An exchange with a language model, from a running service to the page: what was asked, what came back, and the receipt of both.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch } from "../../scripts/chromium.mjs";
+import { serve } from "../../scripts/serve.mjs";
+import { built } from "../node/cli.mjs";
+import { MODEL, serveModel } from "../node/service.mjs";
+
+const CHAT = "/v1/chat/completions";
+const NONCE = "5a".repeat(32);
+
+let browser;
+let server;
+let service;
+
+before(async () => {
+  assert.ok(built, "run `make build` first");
+  service = await serveModel("openai-browser");
+  server = await serve({});
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  server?.close();
+  service?.stop();
+});
+
+for (const stream of [false, true]) {
+  test(stream ? "a stream" : "an answer in one piece", async () => {
+    const request = JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "What is a receipt?" }], max_tokens: 24, stream });
+    const headers = { "content-type": "application/json", "assay-nonce": NONCE };
+    const answer = await fetch(service.url + CHAT, { method: "POST", headers, body: request });
+    const text = await answer.text();
+    const [response, last] = stream ? text.split("event: assay.receipt\ndata: ") : [text, null];
+    const receipt = stream ? JSON.parse(last.split("\n")[0]).assay_receipt.receipt : answer.headers.get("assay-receipt-cbor");
+    const policy = await service.policy(CHAT, NONCE);
+
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(server.url);
+    await page.waitForSelector("main[data-state=empty]");
+    const give = async (files) => {
+      const checked = await page.getAttribute("#main", "data-checked");
+      await page.evaluate((files) => {
+        const transfer = new DataTransfer();
+        for (const [name, bytes] of files) transfer.items.add(new File([Uint8Array.from(bytes)], name));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+      }, files.map(([name, bytes]) => [name, [...Buffer.from(bytes)]]));
+      await page.waitForFunction((before) => document.querySelector("#main").dataset.checked !== before, checked);
+      return page.getAttribute("#main", "data-state");
+    };
+    const bytes = Buffer.from(receipt, "base64");
+    assert.equal(await give([["receipt.cbor", bytes], ["policy.json", policy]]), "refused");
+    assert.equal(await page.textContent("#verdict .code"), "caller-value-missing");
+    assert.equal(await give([["request", request], ["response", response]]), "accepted");
+    assert.match(await page.innerText("#values"), /What is a receipt\?/);
+    assert.match(await page.innerText("#trust"), /only one produced/);
+    assert.equal(await give([["response", `${response} `]]), "refused");
+    assert.equal(await page.textContent("#verdict .code"), "opening-mismatch");
+    await page.close();
+  });
+}
