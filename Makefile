@@ -18,6 +18,10 @@ CARGO_FUZZ := 0.13.2
 FUZZ := $(ASSAY_CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ)
 # What our measurements are held against.
 PEERS := $(ASSAY_CACHE)/tools/peers
+# What tokens and chat templates are held against.
+REFERENCES := $(ASSAY_CACHE)/tools/llm-references
+# OpenAI's client for Python, as its users have it.
+OPENAI := $(ASSAY_CACHE)/tools/openai-python
 
 ## help: this list
 .PHONY: help
@@ -69,11 +73,15 @@ demo-programs: libtorch
 
 ## test: check and build, then every test
 .PHONY: test
-test: check build page nitro
+test: check build page nitro openai
 	@before=$$(scripts/tree.sh)
 	cargo test --release --workspace
 	npm test --silent
 	scripts/tree.sh "$$before"
+
+## openai: OpenAI's clients for Python and Node, for the tests
+.PHONY: openai
+openai: $(OPENAI)/ready node_modules/.package-lock.json
 
 ## soak: kills workers 50 times in the midst of their proofs, and counts what is lost
 .PHONY: soak
@@ -102,6 +110,33 @@ bench-zk: build $(PEERS)/ready
 	@cargo build --release -p assay-prover --example time_inference
 	scripts/place.sh target/release examples/time_inference
 	$(PEERS)/bin/python bench/zk.py $(BENCH)
+
+# What our language models are held against, outside of the workspace.
+.PHONY: candle
+candle:
+	@cargo build --release --manifest-path tests/candle/Cargo.toml --target-dir $(ASSAY_CACHE)/target-candle
+
+## candle-test: logits and tokens of every family of language models beside candle's
+.PHONY: candle-test
+candle-test: build
+	@ASSAY=$$PWD/target/release/assay cargo test --release --manifest-path tests/candle/Cargo.toml --target-dir $(ASSAY_CACHE)/target-candle -- --nocapture
+
+## llm-test: tokens and chat templates beside those of the libraries that models' makers use
+.PHONY: llm-test
+llm-test: build $(REFERENCES)/ready
+	@$(REFERENCES)/bin/python tests/llm/reference.py target/release/assay
+
+## bench-llm: a language model beside candle and plain libtorch, and the share of receipts in a request; to BENCHMARKS.md
+.PHONY: bench-llm
+bench-llm: build candle
+	@cargo build --release -p assay-prover --example time_llama
+	scripts/place.sh target/release examples/time_llama
+	node scripts/bench-llm.mjs $(ASSAY_CACHE)/target-candle/release/candle-peer
+
+## train-prose: makes models/prose again, from this repository's documents and a grammar (ten minutes)
+.PHONY: train-prose
+train-prose: build
+	@models/prose/train.sh
 
 ## train: makes models/digits again, from the data that scikit-learn bundles
 .PHONY: train
@@ -214,6 +249,22 @@ $(PEERS)/ready: bench/requirements.txt
 	mkdir -p $(PEERS)
 	python3 -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --requirement bench/requirements.txt
+	touch $@
+
+$(OPENAI)/ready: tests/clients/requirements.txt
+	@scripts/prerequisites.sh python
+	rm -rf $(OPENAI)
+	mkdir -p $(OPENAI)
+	python3 -m venv $(OPENAI)
+	$(OPENAI)/bin/python -m pip install --quiet --requirement tests/clients/requirements.txt
+	touch $@
+
+$(REFERENCES)/ready: tests/llm/requirements.txt
+	@scripts/prerequisites.sh python
+	rm -rf $(REFERENCES)
+	mkdir -p $(REFERENCES)
+	python3 -m venv $(REFERENCES)
+	$(REFERENCES)/bin/python -m pip install --quiet --requirement tests/llm/requirements.txt
 	touch $@
 
 target/train-venv/ready: models/digits/requirements.txt
