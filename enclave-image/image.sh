@@ -5,11 +5,26 @@ set -euo pipefail
 anew=${1:+$(mkdir -p "$1" && cd "$1" && pwd)}
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 out=${anew:-$PWD/target/enclave}
-# A target folder for each set of flags, so that none makes another build again.
+# A target folder for each set of flags, so that none has another's built again.
 work=${anew:-$CACHE}
 mkdir -p "$out"
 
+# One at a time: clones share the cache.
+exec 9>"$CACHE/lock"
+flock -n 9 || { say 'waiting for another build of an image' && flock 9; }
+
 kernel=$(enclave-image/kernel.sh ${anew:+"$anew/kernel"})
+
+# The sources lie in one place for all clones, so that flags that name it are the same, and only what changed is built again.
+source=$work/source
+mkdir -p "$source"
+git ls-files -z --cached --others --exclude-standard | sort -z >"$work/source.list"
+while IFS= read -r -d '' file; do
+    [ -f "$file" ] && ! cmp -s "$file" "$source/$file" || continue
+    mkdir -p "$(dirname "$source/$file")"
+    cp "$file" "$source/$file"
+done <"$work/source.list"
+(cd "$source" && find . -type f -printf '%P\0' | sort -z | comm -z -13 "$work/source.list" - | xargs -0r rm -f)
 
 # What ends up in a binary must not say where it was built: neither the compiler's paths nor the preprocessor's.
 libtorch=$(readlink -f "${LIBTORCH:-target/libtorch}")
@@ -17,7 +32,7 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 mapfile -t registries < <(find "$cargo_home/registry/src" -mindepth 1 -maxdepth 1 -type d | sed 's|$|=/cargo|')
 triple=x86_64-unknown-linux-gnu
 neutral() { # target folder: flags that hide it and the other folders
-    printf -- '--remap-path-prefix=%s ' "${registries[@]}" "$1=/target" "$PWD=/assay"
+    printf -- '--remap-path-prefix=%s ' "${registries[@]}" "$1=/target" "$source=/assay"
     printf -- '-Cstrip=symbols -Clink-arg=-Wl,--build-id=none'
 }
 maps() { printf -- '-ffile-prefix-map=%s ' "${registries[@]}" "$libtorch=/libtorch" "$1=/target"; }
@@ -25,14 +40,14 @@ maps() { printf -- '-ffile-prefix-map=%s ' "${registries[@]}" "$libtorch=/libtor
 say 'building init'
 target=$work/target-init
 RUSTFLAGS="$(neutral "$target") -Ctarget-feature=+crt-static -Crelocation-model=static" CARGO_TARGET_DIR=$target \
-    logged init cargo build --release --locked --target "$triple" -p assay-init
+    logged init env -C "$source" cargo build --release --locked --target "$triple" -p assay-init
 init=$target/$triple/release/init
 
 say 'building the prover'
 target=$work/target-prover
 RUSTFLAGS=$(neutral "$target") CFLAGS=$(maps "$target") CXXFLAGS=$(maps "$target") CARGO_TARGET_DIR=$target \
     LIBTORCH=$libtorch ASSAY_LIBTORCH_RPATH=/assay/lib \
-    logged prover cargo build --release --locked --target "$triple" -p assay-prover --bin assay-engine
+    logged prover env -C "$source" cargo build --release --locked --target "$triple" -p assay-prover --bin assay-engine
 prover=$target/$triple/release/assay-engine
 
 # Ramdisk 0: init, and the folders it mounts on.
@@ -75,11 +90,15 @@ done < <(LD_LIBRARY_PATH=$libtorch/lib ldd "$prover" | sed -n -E 's/^.*=> (\/[^ 
 for model in models/*/; do
     folder=$second/assay/$model
     mkdir -p "$folder"
-    # What an operation names, and nothing that it was trained or measured with.
-    cp "$model/operation.toml" "$folder"
-    sed -n -E 's/^(model|manifest) = "(.*)"$/\2/p' "$model/operation.toml" | while read -r file; do
-        cp "$model/$file" "$folder"
-    done
+    # What an operation names, or what a language model is, and nothing that it was trained or measured with.
+    if [ -e "$model/operation.toml" ]; then
+        cp "$model/operation.toml" "$folder"
+        sed -n -E 's/^(model|manifest) = "(.*)"$/\2/p' "$model/operation.toml" | while read -r file; do
+            cp "$model/$file" "$folder"
+        done
+    else
+        cp "$model"/{config.json,model.safetensors,tokenizer.json,tokenizer_config.json} "$folder"
+    fi
 done
 
 input source linux "$KERNEL_PACKAGE_VERSION" "$KERNEL_SHA256"

@@ -26,7 +26,11 @@ operations = ['/assay/models/digits/operation.toml']
 models = [
     'fbc79f8c8e7c395f19e4a187934ae02468dd4ecbd71691e3ec178d3dd6890162',
     '24f7db9c9e9445159af088e15055fcad353611843923bf3043e64d7f39b61adb',
+    '8e2ac881e7d313b0051da19e10200be95aeb04dbd1a8b6f228a45bf5b35d92b2',
 ]
+[[llm]]
+path = '/assay/models/prose'
+dtype = 'f32'
 [jobs]
 heartbeat_ms = 60000
 [limits]

@@ -22,6 +22,7 @@ use assay_verifier::{
     report::Status,
     verify,
 };
+use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
 const NONCE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -68,7 +69,27 @@ fn an_image_boots_measures_and_answers() {
     }
     println!("its proof is attached after {:.1} s (emulated)", begun.elapsed().as_secs_f64());
     let receipt = service.get(answer["receipt_url"].as_str().unwrap()).body;
-    check_receipt(&receipt, &measurements);
+    let parsed = Receipt::from_bytes(&receipt).unwrap();
+    let image = parsed.openings().iter().find(|opening| opening.value == 0);
+    let image = image.and_then(|opening| opening.bytes.clone()).unwrap();
+    let values = CallerValues::from([(Name::new("image").unwrap(), image)]);
+    check_receipt(&receipt, &measurements, &values, "features", 1);
+
+    // A language model, as OpenAI's clients ask it.
+    let begun = Instant::now();
+    let request = json!({"model": "prose", "temperature": 0, "max_tokens": 40,
+        "messages": [{"role": "user", "content": "What is a receipt?"}]});
+    let request = request.to_string().into_bytes();
+    let headers = format!("Content-Type: application/json\r\nassay-nonce: {NONCE}\r\n");
+    let reply = service.send("POST", "/v1/chat/completions", &headers, &request).unwrap();
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    let content = reply.json()["choices"][0]["message"]["content"].clone();
+    assert!(content.as_str().unwrap().contains("which model ran"), "{content}");
+    println!("prose answered {content} after {:.1} s (emulated)", begun.elapsed().as_secs_f64());
+    let receipt = Base64::decode_vec(reply.header("assay-receipt-cbor").unwrap()).unwrap();
+    let values = [("request", request), ("response", reply.body)];
+    let values = values.map(|(name, bytes)| (Name::new(name).unwrap(), bytes));
+    check_receipt(&receipt, &measurements, &CallerValues::from(values), "exchange", 0);
     machine.said(&[
         "the parent heard the heartbeat",
         "and locked: extending it again is refused",
@@ -125,8 +146,15 @@ fn what_is_wrong_ends_the_enclave() {
     assert!(!console.contains("PCR 16"), "{console}");
 }
 
-/// The session document carries the key and says so; all but the attestation holds; the receipt is refused for it.
-fn check_receipt(bytes: &[u8], measurements: &Value) {
+/// The session document carries the key and says so; all but the attestation of a step holds, as many proofs among it;
+/// the receipt is refused for it.
+fn check_receipt(
+    bytes: &[u8],
+    measurements: &Value,
+    values: &CallerValues,
+    step: &str,
+    proofs: usize,
+) {
     let receipt = Receipt::from_bytes(bytes).unwrap();
     let mut rest = Receipt::new(receipt.operation().clone()).unwrap();
     let mut attested = 0;
@@ -143,31 +171,27 @@ fn check_receipt(bytes: &[u8], measurements: &Value) {
         assert_eq!(document.bytes("user_data").unwrap(), session_user_data(&key));
         attested += 1;
     }
-    assert_eq!((attested, rest.evidence().len()), (1, 1), "one attestation, one proof");
+    assert_eq!((attested, rest.evidence().len()), (1, proofs), "one attestation, and proofs");
     receipt.openings().iter().for_each(|opening| rest.open(opening.clone()));
     receipt.cards().for_each(|(_, card)| rest.add_card(card.to_vec()));
 
-    let image = rest.openings().iter().find(|opening| opening.value == 0);
-    let image = image.and_then(|opening| opening.bytes.clone()).unwrap();
-    let values = CallerValues::from([(Name::new("image").unwrap(), image)]);
     let policy = Policy::learn(&rest).unwrap().reviewed_by_its_owner();
     let now = UnixMillis::new(now_ms()).unwrap();
-    let report = explain(&rest.to_bytes(), &policy, Clock::Live(now), &values);
+    let report = explain(&rest.to_bytes(), &policy, Clock::Live(now), values);
     let failed: Vec<_> =
         report.checks.iter().filter(|check| check.status == Status::Fail).collect();
     assert!(
         !failed.is_empty()
             && failed.iter().all(|check| {
-                check.code == Some("evidence-pending")
-                    && check.subject.as_deref() == Some("features")
+                check.code == Some("evidence-pending") && check.subject.as_deref() == Some(step)
             }),
         "{failed:?}"
     );
     println!(
-        "without its attestation, the receipt lacks nothing but the attestation: the proof holds"
+        "without its attestation, the receipt lacks nothing but the attestation; {proofs} proofs hold"
     );
 
-    let refusal = verify(bytes, &policy, now, &values).err().unwrap();
+    let refusal = verify(bytes, &policy, now, values).err().unwrap();
     assert_eq!(refusal.code(), "attestation-protected-header", "{refusal}");
     assert!(matches!(refusal, Error::Attestation { .. }), "{refusal:?}");
     println!("the whole receipt is refused: {}", refusal.code());
