@@ -53,6 +53,8 @@ for (const stream of [false, true]) {
     assert.equal(await give([["receipt.cbor", bytes], ["policy.json", policy]]), "refused");
     assert.equal(await page.textContent("#verdict .code"), "caller-value-missing");
     assert.equal(await give([["request", request], ["response", response]]), "accepted");
+    const slots = await page.innerText("main");
+    assert.ok(slots.includes("What you sent: request") && slots.includes("What you received: response"), slots);
     assert.match(await page.innerText("#values"), /What is a receipt\?/);
     assert.match(await page.innerText("#trust"), /only one produced/);
     assert.equal(await give([["response", `${response} `]]), "refused");

@@ -31,12 +31,16 @@ export function place(given: Given, files: readonly Chosen[]): Given {
 }
 
 /** The values to ask for: what the policy wants from the caller, what the receipt leaves to the caller, and whatever was given. */
-export function wantedValues(given: Given): readonly string[] {
-  return [...new Set([...named(given).wanted, ...given.values.keys()])];
+export function wantedValues(given: Given): readonly { readonly name: string; readonly received: boolean }[] {
+  const { wanted, outputs } = named(given);
+  const names = new Set([...wanted, ...given.values.keys()]);
+  return [...names].map((name) => ({ name, received: outputs.has(name) }));
 }
 
-/** The values that policy and receipt know, and those of them that the caller has to bring. */
-function named(given: Given): { readonly known: ReadonlySet<string>; readonly wanted: readonly string[] } {
+/** The values that policy and receipt know, those of them that the caller has to bring, and those that a step gave. */
+function named(given: Given): {
+  readonly known: ReadonlySet<string>; readonly wanted: readonly string[]; readonly outputs: ReadonlySet<string>;
+} {
   const words = given.policy && policyWords(given.policy.bytes);
   const receipt = receiptBytes(given);
   const view = receipt && look(receipt);
@@ -44,6 +48,7 @@ function named(given: Given): { readonly known: ReadonlySet<string>; readonly wa
   return {
     known: new Set([...(words?.types.keys() ?? []), ...detached]),
     wanted: [...new Set([...(words?.callerInputs ?? []), ...detached])],
+    outputs: new Set(view?.operation.steps.flatMap((step) => step.outputs) ?? []),
   };
 }
 

@@ -7,12 +7,12 @@ import type { Chosen } from "../values.js";
 import { mark } from "./icons.js";
 
 export function slots(given: Given, choose: (slot: Slot, file: File) => void): readonly Node[] {
-  const names = wantedValues(given);
+  const values = wantedValues(given);
   return [
     one({ for: "receipt" }, "Receipt", "a .cbor file", given.receipt, ".cbor", choose, given.flip !== null),
     one({ for: "policy" }, "Policy", "a .json file", given.policy, ".json,application/json", choose),
-    ...names.map((name) =>
-      one({ for: "value", name }, `What you sent: ${name}`, "a picture, JSON or bytes", given.values.get(name) ?? null, "", choose)),
+    ...values.map(({ name, received }) =>
+      one({ for: "value", name }, `What you ${received ? "received" : "sent"}: ${name}`, "a picture, JSON or bytes", given.values.get(name) ?? null, "", choose)),
   ];
 }
 
