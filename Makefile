@@ -176,12 +176,12 @@ enclave-verify: libtorch
 
 ## enclave-test: builds the image twice, compares, boots it under QEMU and runs an operation in it
 .PHONY: enclave-test
-enclave-test: build
+enclave-test: libtorch
 	@enclave-image/test.sh
 
 ## bench-vsock: HTTP into the booted image, emulated; to BENCHMARKS.md
 .PHONY: bench-vsock
-bench-vsock: build
+bench-vsock: libtorch
 	@scripts/prerequisites.sh node
 	enclave-image/image.sh
 	enclave-image/boot.sh cargo run --release --quiet -p assay-tests --example bench_vsock target/enclave/vsock.json

@@ -6,5 +6,5 @@ set -euo pipefail
 
 qemu=$(enclave-image/qemu.sh)
 vsock=$(enclave-image/vsock.sh)
-ASSAY_QEMU=$qemu ASSAY_VSOCK=$vsock/bin/vhost-device-vsock ASSAY_ENCLAVE=$PWD/target/enclave \
+ASSAY=$PWD/target/enclave/assay ASSAY_QEMU=$qemu ASSAY_VSOCK=$vsock/bin/vhost-device-vsock ASSAY_ENCLAVE=$PWD/target/enclave \
     ASSAY_IMAGE_TOOL=$CACHE/target-image/release/assay-image exec "$@"

@@ -47,8 +47,10 @@ say 'building the prover'
 target=$work/target-prover
 RUSTFLAGS=$(neutral "$target") CFLAGS=$(maps "$target") CXXFLAGS=$(maps "$target") CARGO_TARGET_DIR=$target \
     LIBTORCH=$libtorch ASSAY_LIBTORCH_RPATH=/assay/lib \
-    logged prover env -C "$source" cargo build --release --locked --target "$triple" -p assay-prover --bin assay-engine
+    logged prover env -C "$source" cargo build --release --locked --target "$triple" -p assay-prover --bins
 prover=$target/$triple/release/assay-engine
+# The host's side of it.
+cp "$target/$triple/release/assay" "$out/assay"
 
 # Ramdisk 0: init, and the folders it mounts on.
 rm -rf "$out/stage"

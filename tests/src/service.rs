@@ -19,6 +19,14 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
+/// The command line: `ASSAY`, else what `make build` left.
+pub fn assay() -> PathBuf {
+    let program = std::env::var_os("ASSAY").map(PathBuf::from);
+    let program = program.unwrap_or_else(|| root().join("target/release/assay"));
+    assert!(program.exists(), "run `make build` first: {} is missing", program.display());
+    program
+}
+
 /// A new folder below target/tmp.
 pub fn folder(name: &str) -> PathBuf {
     let folder = root().join("target/tmp").join(name);
@@ -35,10 +43,8 @@ pub struct Process(pub Child);
 impl Process {
     /// Starts `assay` with these arguments, and the log beside the state.
     pub fn start(folder: &Path, log: &str, arguments: &[&str]) -> Self {
-        let program = root().join("target/release/assay");
-        assert!(program.exists(), "run `make build` first: {} is missing", program.display());
         let log = fs::File::create(folder.join(log)).unwrap();
-        let child = Command::new(program)
+        let child = Command::new(assay())
             .args(arguments)
             .current_dir(folder)
             .env_clear()
@@ -260,7 +266,7 @@ impl Service {
         fs::write(self.folder.join("policy.json"), policy.to_string()).unwrap();
         let image = root().join(format!("models/digits/images/digit-{digit}.png"));
         let image = format!("image={}", image.display());
-        let output = Command::new(root().join("target/release/assay"))
+        let output = Command::new(assay())
             .args(["verify", "receipt.cbor", "--policy", "policy.json", "--value", &image])
             .current_dir(&self.folder)
             .output()

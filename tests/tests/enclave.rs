@@ -10,7 +10,7 @@ use std::{
 
 use assay_tests::{
     enclave::{CONFIGURATION, Document, Machine, needed},
-    service::root,
+    service::assay,
 };
 use assay_verifier::{
     CallerValues, Clock, Error, UnixMillis,
@@ -46,7 +46,7 @@ fn an_image_boots_measures_and_answers() {
     assert_eq!(document.bytes("nonce"), Some(hex::decode(NONCE).unwrap()));
     assert_eq!((document.bytes("user_data"), document.bytes("public_key")), (None, None));
     fs::write(service.folder.join("document.cbor"), &answer.body).unwrap();
-    let inspected = Command::new(root().join("target/release/assay"))
+    let inspected = Command::new(assay())
         .args(["attestation", "inspect"])
         .arg(service.folder.join("document.cbor"))
         .output()

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use assay_tests::service::{Reply, Service, folder, root};
+use assay_tests::service::{Reply, Service, assay, folder, root};
 use assay_verifier::receipt::Receipt;
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
@@ -32,10 +32,7 @@ fn serve(name: &str, limits: &str) -> Service {
     });
     fs::write(folder.join("config.json"), config.to_string()).unwrap();
     let specimen = ["llm-specimen", "config.json", "--output", "tiny", "--seed", "7"];
-    let written = Command::new(root().join("target/release/assay"))
-        .args(specimen)
-        .current_dir(&folder)
-        .status();
+    let written = Command::new(assay()).args(specimen).current_dir(&folder).status();
     assert!(written.unwrap().success());
     Service::of(folder, "", &format!("[[llm]]\npath = 'tiny'\n[limits]\n{limits}\n"))
 }
@@ -85,7 +82,7 @@ fn verify(
     write("request", request);
     write("response", response);
     let values = ["--value", "request=request", "--value", "response=response"];
-    let output = Command::new(root().join("target/release/assay"))
+    let output = Command::new(assay())
         .args(["verify", "receipt.cbor", "--policy", "policy.json"])
         .args(values)
         .current_dir(&service.folder)

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use assay_tests::service::{Process, Service, folder, root};
+use assay_tests::service::{Process, Service, assay, folder};
 use assay_verifier::receipt::Receipt;
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
@@ -199,11 +199,8 @@ fn an_operator_looks_after_jobs() {
     let job = job_of(&service.read_digit(7, &json!({"nonce": NONCE})).json());
     let jobs = |arguments: &[&str]| {
         let arguments = [&["jobs", "--config", "assay.toml"], arguments].concat();
-        let output = Command::new(root().join("target/release/assay"))
-            .args(arguments)
-            .current_dir(&service.folder)
-            .output()
-            .unwrap();
+        let output =
+            Command::new(assay()).args(arguments).current_dir(&service.folder).output().unwrap();
         let words = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(words).unwrap())
     };
