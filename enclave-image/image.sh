@@ -29,8 +29,10 @@ done <"$work/source.list"
 # What ends up in a binary must not say where it was built: neither the compiler's paths nor the preprocessor's.
 libtorch=$(readlink -f "${LIBTORCH:-target/libtorch}")
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-mapfile -t registries < <(find "$cargo_home/registry/src" -mindepth 1 -maxdepth 1 -type d | sed 's|$|=/cargo|')
 triple=x86_64-unknown-linux-gnu
+# First, so that the folders that flags name are there.
+logged fetch env -C "$source" cargo fetch --locked --target "$triple"
+mapfile -t registries < <(find "$cargo_home/registry/src" -mindepth 1 -maxdepth 1 -type d | sed 's|$|=/cargo|')
 neutral() { # target folder: flags that hide it and the other folders
     printf -- '--remap-path-prefix=%s ' "${registries[@]}" "$1=/target" "$source=/assay"
     printf -- '-Cstrip=symbols -Clink-arg=-Wl,--build-id=none'
