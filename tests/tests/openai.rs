@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use assay_tests::service::{Reply, Service, assay, folder, root};
+use assay_tests::service::{Process, Reply, Service, assay, folder, root};
 use assay_verifier::receipt::Receipt;
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
@@ -301,6 +301,30 @@ fn a_hundred_clients_vanish_and_nobody_notices() {
     assert_eq!(receipt.operation().outcome.as_str(), "cancelled");
     let count = log.lines().filter(cancelled).count();
     assert!(count > 200, "{count} of 400 were cancelled");
+}
+
+/// A configuration that lists models means it for language models, too: an enclave's policy pins that list.
+#[test]
+fn a_model_that_is_not_listed_is_not_loaded() {
+    let folder = folder("openai-unlisted");
+    let model = root().join("models/prose");
+    let table = format!("models = ['{}']\n[[llm]]\npath = '{}'\n", "0".repeat(64), model.display());
+    fs::write(
+        folder.join("assay.toml"),
+        format!("listen = '127.0.0.1:0'\nstate = 'state'\n{table}"),
+    )
+    .unwrap();
+    let mut process = Process::start(&folder, "serve.log", &["serve", "--config", "assay.toml"]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        if let Some(status) = process.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it serves");
+        thread::sleep(Duration::from_millis(50));
+    };
+    let log = fs::read_to_string(folder.join("serve.log")).unwrap();
+    assert!(status.code() == Some(2) && log.contains("is not listed"), "{log}");
 }
 
 /// The model that is trained here says what it was shown, in a conversation of two questions.
