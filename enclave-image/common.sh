@@ -7,6 +7,8 @@ SELF=enclave-image/$(basename "$0")
 ASSAY_CACHE=${ASSAY_CACHE:-$HOME/.cache/assay}
 CACHE=$ASSAY_CACHE/enclave
 mkdir -p "$CACHE/sources" "$CACHE/logs"
+# What the image is built for: named, so that flags are for it and not for the programs that build.
+TRIPLE=x86_64-unknown-linux-gnu
 
 say() { printf 'assay: %s\n' "$*" >&2; }
 

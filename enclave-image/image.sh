@@ -24,35 +24,21 @@ while IFS= read -r -d '' file; do
     mkdir -p "$(dirname "$source/$file")"
     cp "$file" "$source/$file"
 done <"$work/source.list"
-(cd "$source" && find . -type f -printf '%P\0' | sort -z | comm -z -13 "$work/source.list" - | xargs -0r rm -f)
+(cd "$source" && find . -path ./target -prune -o -type f -printf '%P\0' | sort -z | comm -z -13 "$work/source.list" - | xargs -0r rm -f)
 
-# What ends up in a binary must not say where it was built: neither the compiler's paths nor the preprocessor's.
-libtorch=$(readlink -f "${LIBTORCH:-target/libtorch}")
-cargo_home=${CARGO_HOME:-$HOME/.cargo}
-triple=x86_64-unknown-linux-gnu
-# First, so that the folders that flags name are there.
-logged fetch env -C "$source" cargo fetch --locked --target "$triple"
-mapfile -t registries < <(find "$cargo_home/registry/src" -mindepth 1 -maxdepth 1 -type d | sed 's|$|=/cargo|')
-neutral() { # target folder: flags that hide it and the other folders
-    printf -- '--remap-path-prefix=%s ' "${registries[@]}" "$1=/target" "$source=/assay"
-    printf -- '-Cstrip=symbols -Clink-arg=-Wl,--build-id=none'
-}
-maps() { printf -- '-ffile-prefix-map=%s ' "${registries[@]}" "$libtorch=/libtorch" "$1=/target"; }
-
+# Before anything is built: flags name the folders that this makes.
+logged fetch env -C "$source" cargo fetch --locked --target "$TRIPLE"
 say 'building init'
-target=$work/target-init
-RUSTFLAGS="$(neutral "$target") -Ctarget-feature=+crt-static -Crelocation-model=static" CARGO_TARGET_DIR=$target \
-    logged init env -C "$source" cargo build --release --locked --target "$triple" -p assay-init
-init=$target/$triple/release/init
-
+logged init enclave-image/cargo.sh "$work" init build -p assay-init
+init=$work/target-init/$TRIPLE/release/init
 say 'building the prover'
-target=$work/target-prover
-RUSTFLAGS=$(neutral "$target") CFLAGS=$(maps "$target") CXXFLAGS=$(maps "$target") CARGO_TARGET_DIR=$target \
-    LIBTORCH=$libtorch ASSAY_LIBTORCH_RPATH=/assay/lib \
-    logged prover env -C "$source" cargo build --release --locked --target "$triple" -p assay-prover --bins
-prover=$target/$triple/release/assay-engine
-# The host's side of it.
-cp "$target/$triple/release/assay" "$out/assay"
+# And `assay`, for the host: of no interest where two images are compared.
+programs=(--bin assay-engine)
+[ -n "$anew" ] || programs+=(--bin assay)
+logged prover enclave-image/cargo.sh "$work" prover build -p assay-prover "${programs[@]}"
+prover=$work/target-prover/$TRIPLE/release/assay-engine
+[ -n "$anew" ] || cp "${prover%-engine}" "$out/"
+libtorch=$(readlink -f "${LIBTORCH:-target/libtorch}")
 
 # Ramdisk 0: init, and the folders it mounts on.
 rm -rf "$out/stage"

@@ -28,7 +28,8 @@ if [ ! -e "$folder/qemu-system-x86_64" ]; then
     logged qemu-configure "$source/configure" --python="$folder.part/python/bin/python" --disable-install-blobs \
         --target-list=x86_64-softmmu --without-default-features --without-default-devices --with-devices-x86_64=nitro \
         --enable-system --enable-tcg --enable-gnutls --enable-libcbor --enable-vhost-user --enable-fdt=system \
-        --enable-pixman --disable-docs --disable-tools --disable-user --disable-werror \
+        --enable-pixman --enable-trace-backends=nop --disable-debug-info --disable-docs --disable-tools --disable-user \
+        --disable-werror \
         --extra-cflags="-idirafter $TOOLS/usr/include" \
         --extra-ldflags="-L$LIB -Wl,-rpath,$LIB -Wl,--disable-new-dtags -Wl,-rpath-link,$LIB"
     logged qemu ninja -j"${ASSAY_JOBS:-2}" qemu-system-x86_64

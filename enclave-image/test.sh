@@ -28,5 +28,7 @@ if [ ! -e "$again" ]; then
 fi
 say "two builds: $(cat "$again")"
 
-# One machine after the other: each is emulated by a whole processor.
-enclave-image/boot.sh cargo test --release -p assay-tests --test enclave -- --ignored --nocapture --test-threads 1
+# With the prover's flags and features, so that little of it is to build. One machine after the other: each is emulated by
+# a whole processor.
+enclave-image/boot.sh enclave-image/cargo.sh "$CACHE" prover test -p assay-prover -p assay-tests --test enclave -- \
+    --ignored --nocapture --test-threads 1

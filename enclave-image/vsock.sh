@@ -9,7 +9,7 @@ if [ ! -x "$folder/bin/vhost-device-vsock" ]; then
     say "building vhost-device-vsock $VHOST_DEVICE_VSOCK, once for this cache"
     install=(env -u CARGO_BUILD_TARGET cargo install vhost-device-vsock --version "$VHOST_DEVICE_VSOCK" --root "$folder.part" --target-dir
         "$CACHE/target-vsock" --locked)
-    logged vhost-device-vsock "${install[@]}"
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 logged vhost-device-vsock "${install[@]}"
     rm -rf "$folder" "$CACHE/target-vsock"
     mv "$folder.part" "$folder"
 fi
