@@ -208,14 +208,6 @@ endif
 prerequisites:
 	@scripts/prerequisites.sh cargo c python
 
-target/api-venv/ready: scripts/api-requirements.txt
-	@scripts/prerequisites.sh python
-	rm -rf target/api-venv
-	mkdir -p target
-	python3 -m venv target/api-venv
-	target/api-venv/bin/python -m pip install --quiet --requirement scripts/api-requirements.txt
-	touch $@
-
 node_modules/.package-lock.json: package.json package-lock.json
 	@scripts/prerequisites.sh node
 	# Not `npm ci`: it wants every platform's optional packages in the lock, and not every mirror has them.
@@ -243,34 +235,16 @@ $(FUZZ)/bin/cargo-fuzz:
 	mv $(FUZZ).part $(FUZZ)
 	rm -rf $(ASSAY_CACHE)/tools/target
 
+# Python packages, each list in an environment of its own.
+target/api-venv/ready: scripts/api-requirements.txt
 $(PEERS)/ready: bench/requirements.txt
-	@scripts/prerequisites.sh python
-	rm -rf $(PEERS)
-	mkdir -p $(PEERS)
-	python3 -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --requirement bench/requirements.txt
-	touch $@
-
 $(OPENAI)/ready: tests/clients/requirements.txt
-	@scripts/prerequisites.sh python
-	rm -rf $(OPENAI)
-	mkdir -p $(OPENAI)
-	python3 -m venv $(OPENAI)
-	$(OPENAI)/bin/python -m pip install --quiet --requirement tests/clients/requirements.txt
-	touch $@
-
 $(REFERENCES)/ready: tests/llm/requirements.txt
-	@scripts/prerequisites.sh python
-	rm -rf $(REFERENCES)
-	mkdir -p $(REFERENCES)
-	python3 -m venv $(REFERENCES)
-	$(REFERENCES)/bin/python -m pip install --quiet --requirement tests/llm/requirements.txt
-	touch $@
-
 target/train-venv/ready: models/digits/requirements.txt
+$(PEERS)/ready $(OPENAI)/ready $(REFERENCES)/ready target/api-venv/ready target/train-venv/ready:
 	@scripts/prerequisites.sh python
-	rm -rf target/train-venv
-	mkdir -p target
-	python3 -m venv target/train-venv
-	target/train-venv/bin/python -m pip install --requirement models/digits/requirements.txt
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
 	touch $@
