@@ -5,7 +5,9 @@
 
 mod grammar;
 mod network;
+mod sentences;
 mod tokens;
+mod topics;
 
 use std::{env, fs, path::Path, time::Instant};
 

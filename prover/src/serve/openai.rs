@@ -87,6 +87,9 @@ async fn chat(State(app): State<Arc<App>>, headers: HeaderMap, body: Whole) -> R
     responses(
         (status = 200, description = "The answer, or a stream of events of the same form", content(
             (AnswerView<'_> = "application/json"), (String = "text/event-stream"),
+        ), headers(
+            ("assay-receipt" = String, description = "Of an answer in one piece: the receipt's id"),
+            ("assay-receipt-cbor" = String, description = "The receipt in base64, where it is short enough"),
         )),
         (status = "4XX", description = "Refused; with a receipt, where the body could be read", body = FaultView<'_>),
         (status = "5XX", description = "Failed, or no room", body = FaultView<'_>),
@@ -102,7 +105,10 @@ async fn completion(State(app): State<Arc<App>>, headers: HeaderMap, body: Whole
     params(("assay-nonce" = Option<String>, Header, description = "The client's nonce", pattern = "^([0-9a-fA-F]{2}){16,64}$")),
     request_body = EmbeddingBody,
     responses(
-        (status = 200, description = "The vectors", body = EmbeddingList<'_>),
+        (status = 200, description = "The vectors", body = EmbeddingList<'_>, headers(
+            ("assay-receipt" = String, description = "The receipt's id"),
+            ("assay-receipt-cbor" = String, description = "The receipt in base64, where it is short enough"),
+        )),
         (status = "4XX", description = "Refused; with a receipt, where the body could be read", body = FaultView<'_>),
         (status = "5XX", description = "Failed, or no room", body = FaultView<'_>),
     ),
