@@ -1,14 +1,14 @@
 // The page in Chromium: the same verdicts, offline, and fit to be read.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "../../scripts/chromium.mjs";
 import { serve } from "../../scripts/serve.mjs";
 import { explain, ready, reportText } from "../../verifier-wasm/dist/index.js";
+import { temporary } from "../node/folder.mjs";
 import { ROOT, clock, read, typeOf, vectors } from "../node/vectors.mjs";
 
 const all = vectors();
@@ -134,7 +134,7 @@ test("a picture that came before the policy finds its place", async () => {
 });
 
 test("an example beside the page is shown at ?demo", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "assay-demo-"));
+  const folder = temporary();
   writeFileSync(join(folder, "r.cbor"), accepted.receipt);
   writeFileSync(join(folder, "p.json"), accepted.policy);
   writeFileSync(join(folder, "i.bin"), accepted.values.image);

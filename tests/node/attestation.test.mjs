@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import {
   VerifyError, attestationConformance, inspectAttestation, ready, reportText, verifyAttestation, verifyAttestationArchived,
 } from "../../verifier-wasm/dist/index.js";
 import * as cli from "./cli.mjs";
+import { temporary } from "./folder.mjs";
 import { documents, genuine, made, shared } from "./nitro.mjs";
 import { ROOT } from "./vectors.mjs";
 
@@ -89,7 +89,7 @@ test("the runner tells a disagreement, and a file that is none", () => {
   assert.equal(outcome.disagreed, 1);
   assert.equal(caught(() => attestationConformance("{}")).code, "attestation-policy-field-missing");
   const runner = join(ROOT, "verifier-wasm/test/conformance.mjs");
-  const folder = mkdtempSync(join(tmpdir(), "assay-nitro-"));
+  const folder = temporary();
   writeFileSync(join(folder, "cases.json"), JSON.stringify(wrong));
   const status = (...words) => spawnSync(process.execPath, [runner, ...words]).status;
   assert.equal(status("nitro", join(folder, "cases.json")), 1);
@@ -100,7 +100,7 @@ test("the runner tells a disagreement, and a file that is none", () => {
 test("AWS's documents are accepted at their own time with their own registers pinned, here and by the command line", (t) => {
   const all = genuine();
   if (all.length === 0) return t.skip("there are none here");
-  const folder = mkdtempSync(join(tmpdir(), "assay-genuine-"));
+  const folder = temporary();
   let accepted = 0;
   for (const { name, path, bytes, spoilt, debug } of all) {
     const view = (() => { try { return inspectAttestation(bytes); } catch { return null; } })();

@@ -1,9 +1,9 @@
 // The command line, where it is built: $ASSAY, else target/release/assay.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporary } from "./folder.mjs";
 import { ROOT, typeOf } from "./vectors.mjs";
 
 export const ASSAY = process.env.ASSAY ?? join(ROOT, "target/release/assay");
@@ -13,7 +13,7 @@ if (!built) console.log(`skipped: the command line is not built (${ASSAY})`);
 
 /** The report of `assay explain --json`; null where this vector cannot be put to the command line. */
 export function report(vector) {
-  const folder = mkdtempSync(join(tmpdir(), "assay-"));
+  const folder = temporary();
   const file = (name, bytes) => {
     const path = join(folder, name);
     writeFileSync(path, bytes);
@@ -24,17 +24,13 @@ export function report(vector) {
     const written = vector.files?.[name] ?? form(bytes, type);
     return written === null ? null : `${name}=${file(`value-${name}`, written)}`;
   });
-  if (values.includes(null)) {
-    rmSync(folder, { recursive: true });
-    return null;
-  }
+  if (values.includes(null)) return null;
   const clock = vector.archived ? ["--archived"] : ["--now-ms", String(vector.nowMs)];
   const words = [
     "explain", file("receipt.cbor", vector.receipt), "--policy", file("policy.json", vector.policy), "--json", ...clock,
     ...values.flatMap((value) => ["--value", value]),
   ];
   const { status, stdout, stderr } = spawnSync(ASSAY, words, { encoding: "utf8", maxBuffer: 1 << 26 });
-  rmSync(folder, { recursive: true });
   return { status, text: stdout, errors: stderr };
 }
 

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { deflateSync } from "node:zlib";
 import { explain, ready, reportText } from "../../verifier-wasm/dist/index.js";
 import * as cli from "./cli.mjs";
+import { temporary } from "./folder.mjs";
 import { ROOT, read } from "./vectors.mjs";
 
 const TENSOR = { dtype: "u8", shape: [1, 1, 8, 8], scale: -4 };
@@ -18,7 +18,7 @@ let valueOf;
 
 before(async () => {
   await ready();
-  const out = mkdtempSync(join(tmpdir(), "assay-page-"));
+  const out = temporary();
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
   const done = spawnSync(process.execPath, [tsc, "-p", join(ROOT, "www"), "--noEmit", "false", "--outDir", out], { encoding: "utf8" });
   assert.equal(done.status, 0, done.stdout);

@@ -2,19 +2,19 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import * as snarkjs from "snarkjs";
 import { ASSAY, built } from "./cli.mjs";
+import { temporary } from "./folder.mjs";
 import { ROOT } from "./vectors.mjs";
 
 const HEAD = join(ROOT, "models/digits/head.onnx");
 const MANIFEST = join(ROOT, "models/digits/head.manifest.json");
 const skip = !built;
-const temporary = mkdtempSync(join(tmpdir(), "assay-snarkjs-"));
-const at = (name) => join(temporary, name);
+const all = temporary();
+const at = (name) => join(all, name);
 const folder = at("head");
 
 function assay(...words) {
@@ -42,7 +42,6 @@ before(() => {
 });
 
 after(async () => {
-  rmSync(temporary, { recursive: true });
   await globalThis.curve_bls12381?.terminate();
 });
 
@@ -107,7 +106,7 @@ test("what is not the folder's is refused by name, and nothing is written", { sk
     const { status, stderr } = assay(...words);
     assert.equal(status, 2);
     assert.match(stderr, new RegExp(`\\[${code}\\]`));
-    assert.ok(!readdirSync(temporary).includes("none.cbor"));
+    assert.ok(!readdirSync(all).includes("none.cbor"));
   };
   for (const [name, code] of [
     ["model.onnx", "folder-file-changed"], ["manifest.json", "folder-file-changed"],

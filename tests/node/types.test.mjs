@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { temporary } from "./folder.mjs";
 import { ROOT } from "./vectors.mjs";
 
 const CONSUMER = `
@@ -86,7 +86,7 @@ for (const [name, settings] of Object.entries({
   node: { module: "NodeNext", moduleResolution: "NodeNext" },
 })) {
   test(`a strict consumer compiles: ${name}`, () => {
-    const folder = mkdtempSync(join(tmpdir(), "assay-types-"));
+    const folder = temporary();
     mkdirSync(join(folder, "node_modules"));
     symlinkSync(join(ROOT, "verifier-wasm/dist"), join(folder, "node_modules/assay-verifier"));
     writeFileSync(join(folder, "package.json"), '{"type": "module"}');
