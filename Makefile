@@ -158,6 +158,12 @@ nitro: libtorch
 bench-attest: nitro wasm
 	@node scripts/bench-attest.mjs target/nitro --write
 
+## bench-worst: the receipts that are slowest to refuse, in WebAssembly: milliseconds, as JSON
+.PHONY: bench-worst
+bench-worst: libtorch wasm
+	@cargo run --release --quiet -p assay-tests --example worst target/worst
+	node scripts/bench-worst.mjs target/worst
+
 ## fuzz: each fuzz target for FUZZ_SECONDS (60), from the committed seeds; with the nightly compiler
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz

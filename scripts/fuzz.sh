@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 
 seconds=$1
 shift
-[ $# -gt 0 ] || set -- attestation cose der policy_json receipt
+[ $# -gt 0 ] || set -- attestation batch cose der policy_json receipt
 
 rustup toolchain list | grep -q '^nightly' || {
     echo 'assay: error: fuzzing needs the nightly compiler: run `rustup toolchain install nightly --profile minimal`' >&2

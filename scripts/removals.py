@@ -19,7 +19,7 @@ COPY = ROOT / "target/removals"
 # a refusal only, not for its reason.
 SLOW = ["every_byte", "arbitrary", "truncation", "thousand"]
 TESTS = {
-    "verifier": [["-p", "assay-tests", "--test", "receipts", "--test", "groth16", "--test", "batch"], ["-p", "assay-verifier", "--lib"]],
+    "verifier": [["-p", "assay-tests", "--test", "receipts", "--test", "groth16", "--test", "batch", "--test", "reports", "--test", "printable"], ["-p", "assay-verifier", "--lib"]],
     "zkml": [["-p", "assay-zkml", "--lib"]],
 }
 

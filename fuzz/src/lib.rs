@@ -1,14 +1,16 @@
 //! What is held against arbitrary bytes. A target fails by panicking.
 
 use assay_verifier::{
-    Clock,
+    BatchItem, Clock, Expected, UnixMillis,
     attestation::{
         Binding, DebugEnclaves, Document, Error, Freshness, Nonce, PcrSet, Policy, PublicKey, Root,
         Trust, UserData, conformance, report::Inspection, verify_archived,
     },
+    ids::Name,
     inspect,
     policy::Policy as ReceiptPolicy,
     report::Verdict,
+    verify, verify_batch,
 };
 
 /// A whole attestation document, under the root and the registers that it states itself: so every
@@ -123,6 +125,36 @@ pub fn receipt(bytes: &[u8]) {
         }
     }
     let _ = inspect::inspect(bytes).map(|view| view.to_json());
+}
+
+/// Receipts, each after its length in two bytes, under the policy of the test vectors: together they get the answers that each
+/// gets alone.
+pub fn batch(bytes: &[u8]) {
+    let policy = ReceiptPolicy::from_json(POLICY).expect("the vectors' policy");
+    let expected = Expected { nonce: None, values: [(image(), IMAGE.to_vec())].into() };
+    let now = UnixMillis::new(NOW).expect("milliseconds");
+    let (mut receipts, mut rest) = (Vec::new(), bytes);
+    while let Some((receipt, tail)) = prefixed(rest) {
+        receipts.push(receipt);
+        rest = tail;
+    }
+    let item = |receipt| BatchItem { receipt, policy: &policy, expected: &expected };
+    let items: Vec<_> = receipts.iter().copied().map(item).collect();
+    let answers = verify_batch(&items, now);
+    assert_eq!(answers.len(), receipts.len());
+    for (receipt, answer) in receipts.into_iter().zip(answers) {
+        let alone = verify(receipt, &policy, now, &expected);
+        assert_eq!(answer.map(|v| v.operation()), alone.map(|v| v.operation()));
+    }
+}
+
+/// What the caller of the test vectors sent.
+const IMAGE: &[u8] = &[0, 16, 7, 3];
+/// The clock of the test vectors.
+const NOW: u64 = 1_788_264_005_500;
+
+fn image() -> Name {
+    Name::new("image").expect("a name of the grammar")
 }
 
 /// Every refusal has words, and a thing to do.

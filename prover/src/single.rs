@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use assay_verifier::{
-    CallerValues, Commitment, Error as Refusal, UnixMillis,
+    Commitment, Error as Refusal, Expected, UnixMillis,
     card::Card,
     evidence::Evidence,
     groth16::context,
@@ -74,10 +74,10 @@ pub fn prove(
     // It must convince its own maker: under the policy that it teaches, with the inputs that were given.
     let policy = Policy::learn(&receipt)?.reviewed_by_its_owner();
     let inputs = values.iter().take(count).map(|value| (value.name.clone(), value.bytes.clone()));
-    let inputs: CallerValues = inputs.collect();
+    let expected = Expected { nonce: None, values: inputs.collect() };
     let bytes = receipt.to_bytes();
     let begun = Instant::now();
-    assay_verifier::verify(&bytes, &policy, now, &inputs)?;
+    assay_verifier::verify(&bytes, &policy, now, &expected)?;
     Ok(Proved { receipt, witness: filled, proof: proving, verify: begun.elapsed() })
 }
 

@@ -29,6 +29,7 @@ export function report(vector) {
   const words = [
     "explain", file("receipt.cbor", vector.receipt), "--policy", file("policy.json", vector.policy), "--json", ...clock,
     ...values.flatMap((value) => ["--value", value]),
+    ...(vector.expectedNonce ? ["--nonce", Buffer.from(vector.expectedNonce).toString("hex")] : []),
   ];
   const { status, stdout, stderr } = spawnSync(ASSAY, words, { encoding: "utf8", maxBuffer: 1 << 26 });
   return { status, text: stdout, errors: stderr };

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Ours, and those of the first issue. */
+/** Of the package and of the core. */
 const FOLDERS = ["tests/node/fixtures", "tests/vectors"].map((folder) => join(ROOT, folder));
 
 export function vectors() {
@@ -31,6 +31,7 @@ export function read(path) {
     else if (key === "archived") vector.archived = value === "true";
     else if (key === "expect") vector.expect = value;
     else if (key === "note") vector.note = value;
+    else if (key === "nonce") vector.expectedNonce = new Uint8Array(Buffer.from(value, "hex"));
     else if (key === "now_ms") vector.nowMs = Number(value);
     else if (key === "policy") vector.policyPath = join(dirname(path), value);
     else throw new Error(`${path}: unknown field ${key}`);
@@ -42,6 +43,11 @@ export function read(path) {
 /** What `explain` takes. */
 export function clock(vector) {
   return vector.archived ? { archived: true } : { nowMs: vector.nowMs };
+}
+
+/** What the caller knows by itself, as every function takes it. */
+export function expected({ values, expectedNonce }) {
+  return expectedNonce === undefined ? { values } : { values, expectedNonce };
 }
 
 /** Type of a value by the vector's policy, as the command line and the page find it. */

@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { VerifyError, explain, ready, reportText, verify, verifyArchived } from "../../verifier-wasm/dist/index.js";
 import * as cli from "./cli.mjs";
-import { clock, vectors } from "./vectors.mjs";
+import { clock, expected, vectors } from "./vectors.mjs";
 
 before(ready);
 
 for (const vector of vectors()) {
   test(vector.name, () => {
-    const { receipt, policy, values } = vector;
+    const { receipt, policy } = vector;
     const answer = (call) => {
       try {
         return call().verdict;
@@ -20,12 +20,12 @@ for (const vector of vectors()) {
       }
     };
     const verified = vector.archived
-      ? answer(() => verifyArchived(receipt, policy, { values }))
-      : answer(() => verify(receipt, policy, { nowMs: vector.nowMs, values }));
+      ? answer(() => verifyArchived(receipt, policy, expected(vector)))
+      : answer(() => verify(receipt, policy, { nowMs: vector.nowMs, ...expected(vector) }));
     assert.equal(verified, vector.expect);
     let report;
     try {
-      report = explain(receipt, policy, { ...clock(vector), values });
+      report = explain(receipt, policy, { ...clock(vector), ...expected(vector) });
     } catch (error) {
       // A policy that cannot be read has no report.
       assert.equal(error.code, vector.expect);

@@ -6,12 +6,13 @@
 
 pub mod cases;
 pub mod exchange;
+pub mod hostile;
 pub mod raw;
 pub mod vector;
 
 use ark_bls12_381::Fr;
 use assay_verifier::{
-    CallerValues, Commitment,
+    Commitment, Expected,
     card::{Card, Port, Setup, Visibility},
     evidence::{Evidence, session_user_data, tee_message, tee_statement},
     groth16::context,
@@ -308,9 +309,9 @@ impl Fixture {
     }
 
     /// What the caller sent: the image.
-    pub fn caller_values(&self) -> CallerValues {
+    pub fn expected(&self) -> Expected {
         let image = &self.values[0];
-        [(image.name.clone(), image.bytes.clone())].into()
+        Expected { nonce: None, values: [(image.name.clone(), image.bytes.clone())].into() }
     }
 }
 

@@ -64,9 +64,18 @@ pub fn all() -> Vec<Seed> {
     seed("policy_json", "measurements", measurements().into_bytes());
     let fixture = receipts::Fixture::default();
     seed("policy_json", "receipt", fixture.policy().to_string().into_bytes());
-    for vector in receipts::cases::all() {
+    let vectors = receipts::cases::all();
+    let prefixed = |names: &[&str]| -> Vec<u8> {
+        let named = vectors.iter().filter(|vector| names.contains(&vector.name));
+        let parts =
+            named.map(|v| [&(v.receipt.len() as u16).to_be_bytes()[..], &v.receipt].concat());
+        parts.collect::<Vec<_>>().concat()
+    };
+    seed("batch", "accepted twice", prefixed(&["accepted", "accepted_other_proof"]));
+    seed("batch", "one false proof", prefixed(&["accepted", "zk_point_negated"]));
+    for vector in &vectors {
         if vector.name.starts_with("accepted") {
-            seed("receipt", vector.name, vector.receipt);
+            seed("receipt", vector.name, vector.receipt.clone());
         }
     }
     seeds

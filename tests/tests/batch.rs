@@ -11,7 +11,7 @@ use assay_tests::{
     trapdoor::Trapdoor,
 };
 use assay_verifier::{
-    BatchItem, CallerValues, Error, UnixMillis,
+    BatchItem, Error, Expected, UnixMillis,
     evidence::Evidence,
     groth16::{Proof, Statement, VerifyingKey, that_hold},
     ids::{OperationDigest, RunId},
@@ -34,7 +34,7 @@ fn fixture(number: u64) -> Fixture {
 struct Batch {
     receipts: Vec<Vec<u8>>,
     policies: [Policy; 2],
-    values: CallerValues,
+    expected: Expected,
 }
 
 impl Batch {
@@ -46,7 +46,7 @@ impl Batch {
         Self {
             receipts: (0..count).map(|number| fixture(number).bytes()).collect(),
             policies: [policy(0), policy(1)],
-            values: fixture(0).caller_values(),
+            expected: fixture(0).expected(),
         }
     }
 
@@ -60,7 +60,7 @@ impl Batch {
         self.receipts.iter().zip(self.policies.iter().cycle()).map(|(receipt, policy)| BatchItem {
             receipt,
             policy,
-            values: &self.values,
+            expected: &self.expected,
         })
     }
 
@@ -133,8 +133,9 @@ fn the_number_of_inputs_is_the_keys() {
         statement(&inputs[..1], 3),
         statement(&inputs, 4),
     ];
-    let hold: Vec<_> = that_hold(&statements).into_iter().map(Statement::digest).collect();
-    assert_eq!(hold, [statements[0].digest(), statements[3].digest()]);
+    let receipts = [Vec::from(statements)];
+    let hold: Vec<_> = that_hold(&receipts).into_iter().map(Statement::digest).collect();
+    assert_eq!(hold, [receipts[0][0].digest(), receipts[0][3].digest()]);
 }
 
 /// Values in the open are in the statements that a batch checks together, whoever brings their bytes; a
@@ -143,10 +144,10 @@ fn the_number_of_inputs_is_the_keys() {
 fn public_values_are_those_of_the_openings() {
     let fixture = Fixture::public();
     let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
-    let image = fixture.caller_values();
+    let image = fixture.expected();
     let mut more = image.clone();
     let (features, mut closed) = (&fixture.values[1], fixture.opening(1));
-    more.insert(features.name.clone(), features.bytes.clone());
+    more.values.insert(features.name.clone(), features.bytes.clone());
     let other_features = |opening| {
         let mut receipt = fixture.receipt();
         receipt.redact(1);
@@ -165,12 +166,12 @@ fn public_values_are_those_of_the_openings() {
     ];
     let items: Vec<_> = cases
         .iter()
-        .map(|(receipt, values, _)| BatchItem { receipt, policy: &policy, values })
+        .map(|(receipt, expected, _)| BatchItem { receipt, policy: &policy, expected })
         .collect();
     let now = UnixMillis::new(NOW).unwrap();
     let answers = verify_batch(&items, now);
     for ((item, answer), (_, _, expected)) in items.iter().zip(answers).zip(&cases) {
-        let alone = verify(item.receipt, item.policy, now, item.values);
+        let alone = verify(item.receipt, item.policy, now, item.expected);
         assert_eq!(answer.map(|_| ()).map_err(|error| error.code()), *expected);
         assert_eq!(alone.map(|_| ()).map_err(|error| error.code()), *expected);
     }
@@ -189,7 +190,7 @@ fn answers_are_those_of_one_by_one() {
     let now = UnixMillis::new(NOW).unwrap();
     let alone: Vec<_> = batch
         .items()
-        .map(|item| verify(item.receipt, item.policy, now, item.values).map(|v| v.operation()))
+        .map(|item| verify(item.receipt, item.policy, now, item.expected).map(|v| v.operation()))
         .collect();
     assert_eq!(batch.answers(), alone);
     assert_eq!(alone.iter().filter(|answer| answer.is_ok()).count(), 3);

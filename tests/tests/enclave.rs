@@ -13,7 +13,7 @@ use assay_tests::{
     service::assay,
 };
 use assay_verifier::{
-    CallerValues, Clock, Error, UnixMillis,
+    Clock, Error, Expected, UnixMillis,
     evidence::{Evidence, session_user_data},
     explain,
     ids::Name,
@@ -72,7 +72,7 @@ fn an_image_boots_measures_and_answers() {
     let parsed = Receipt::from_bytes(&receipt).unwrap();
     let image = parsed.openings().iter().find(|opening| opening.value == 0);
     let image = image.and_then(|opening| opening.bytes.clone()).unwrap();
-    let values = CallerValues::from([(Name::new("image").unwrap(), image)]);
+    let values = Expected { nonce: None, values: [(Name::new("image").unwrap(), image)].into() };
     check_receipt(&receipt, &measurements, &values, "features", 1);
 
     // A language model, as OpenAI's clients ask it.
@@ -89,7 +89,13 @@ fn an_image_boots_measures_and_answers() {
     let receipt = Base64::decode_vec(reply.header("assay-receipt-cbor").unwrap()).unwrap();
     let values = [("request", request), ("response", reply.body)];
     let values = values.map(|(name, bytes)| (Name::new(name).unwrap(), bytes));
-    check_receipt(&receipt, &measurements, &CallerValues::from(values), "exchange", 0);
+    check_receipt(
+        &receipt,
+        &measurements,
+        &Expected { nonce: None, values: values.into() },
+        "exchange",
+        0,
+    );
     machine.said(&[
         "the parent heard the heartbeat",
         "and locked: extending it again is refused",
@@ -148,13 +154,7 @@ fn what_is_wrong_ends_the_enclave() {
 
 /// The session document carries the key and says so; all but the attestation of a step holds, as many proofs among it;
 /// the receipt is refused for it.
-fn check_receipt(
-    bytes: &[u8],
-    measurements: &Value,
-    values: &CallerValues,
-    step: &str,
-    proofs: usize,
-) {
+fn check_receipt(bytes: &[u8], measurements: &Value, values: &Expected, step: &str, proofs: usize) {
     let receipt = Receipt::from_bytes(bytes).unwrap();
     let mut rest = Receipt::new(receipt.operation().clone()).unwrap();
     let mut attested = 0;

@@ -17,9 +17,10 @@ use assay_tests::seeds;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target, usize); 5] = [
+const TARGETS: [(&str, Target, usize); 6] = [
     // How many mutations of each seed: signatures and pairings take their time.
     ("attestation", targets::attestation, 200),
+    ("batch", targets::batch, 20),
     ("cose", targets::cose, 400),
     ("der", targets::der, 400),
     ("policy_json", targets::policy_json, 400),

@@ -1,7 +1,7 @@
 //! The proof side: keys and proofs that `ark-groth16` or others would take, and we must not
 //! (FORMAT.md §6.1 to §6.3).
 
-use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
+use ark_bls12_381::{Bls12_381, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{AffineRepr as _, CurveGroup as _};
 use ark_ff::{Field as _, PrimeField as _, UniformRand as _};
 use ark_serialize::{CanonicalDeserialize as _, CanonicalSerialize as _};
@@ -147,51 +147,206 @@ fn anyone_can_turn_a_proof_into_another() {
     assert_eq!(verify(&trapdoor, &statement(), &negated), Ok(()));
 }
 
-/// T6: keys that are refused at load.
-#[test]
-fn degenerate_keys_are_refused() {
-    let why = |change: fn(&mut Trapdoor)| {
-        let mut trapdoor = Trapdoor::new(INPUTS, 1);
-        change(&mut trapdoor);
-        match VerifyingKey::from_bytes(&trapdoor.key_bytes(), INPUTS) {
-            Err(Error::KeyDegenerate { why }) => why,
-            Err(Error::KeyPoint { point }) => point,
-            Err(other) => panic!("{other}"),
-            Ok(_) => "accepted",
-        }
-    };
-    assert_eq!(why(|_| ()), "accepted");
-    // A ceremony's second phase leaves gamma at the generator: that is by design.
-    assert_eq!(why(|t| t.gamma = Fr::ONE), "accepted");
-    assert_eq!(why(|t| t.gamma = t.delta), "gamma equals delta");
-    assert_eq!(why(|t| t.delta = Fr::ONE), "delta is the generator: the second phase never ran");
-    assert_eq!(why(|t| t.beta = t.gamma), "beta equals gamma or delta");
-    assert_eq!(why(|t| t.beta = t.delta), "beta equals gamma or delta");
-    assert_eq!(why(|t| t.inputs[2] = t.inputs[1]), "two of its G1 points are equal");
-    assert_eq!(why(|t| t.inputs[0] = t.alpha), "two of its G1 points are equal");
-    assert_eq!(why(|t| t.inputs[1] = Fr::from(0u64)), "an input's");
-    assert_eq!(why(|t| t.alpha = Fr::from(0u64)), "alpha");
-    assert_eq!(why(|t| t.beta = Fr::from(0u64)), "beta");
-    assert_eq!(why(|t| t.gamma = Fr::from(0u64)), "gamma");
-    assert_eq!(why(|t| t.delta = Fr::from(0u64)), "delta");
+/// Why a key is refused at load, or that it is not.
+fn refusal(change: impl Fn(&mut Trapdoor)) -> &'static str {
+    let mut trapdoor = Trapdoor::new(INPUTS, 1);
+    change(&mut trapdoor);
+    match VerifyingKey::from_bytes(&trapdoor.key_bytes(), INPUTS) {
+        Err(Error::KeyDegenerate { why }) => why,
+        Err(Error::KeyPoint { point }) => point,
+        Err(other) => panic!("{other}"),
+        Ok(_) => "accepted",
+    }
 }
 
-/// T7: the forgery that γ = δ allows, by which real money was lost: A = α, B = β, C = -Σ. The
-/// equation holds for it, and the key is refused before it is asked.
+const GAMMA_DELTA: &str = "gamma is delta or its negative";
+const BETA: &str = "beta is gamma or delta, or the negative of one";
+const BETA_GENERATOR: &str = "beta is the generator or its negative";
+const DELTA_GENERATOR: &str = "delta is the generator or its negative: the second phase never ran";
+const G1: &str = "two of its G1 points and the generator are equal, or one is another's negative";
+
+/// T6: keys that are refused at load, whatever the signs.
 #[test]
-fn the_forgery_for_gamma_equal_to_delta_never_gets_to_the_equation() {
-    let mut trapdoor = Trapdoor::new(INPUTS, 1);
-    trapdoor.gamma = trapdoor.delta;
-    let key = trapdoor.key();
-    let any = statement();
-    let sum =
-        trapdoor.inputs[1..].iter().zip(&any).fold(trapdoor.inputs[0], |sum, (k, x)| sum + *k * x);
-    let forged = ark_groth16::Proof { a: key.alpha_g1, b: key.beta_g2, c: -g1(sum) };
-    let prepared = ark_groth16::prepare_verifying_key(&key);
-    let by_ark = ark_groth16::Groth16::<Bls12_381>::verify_proof(&prepared, &forged, &any);
-    assert!(by_ark.unwrap(), "the forgery is real");
-    let refused = verify(&trapdoor, &any, &Proof::encode(&forged));
-    assert_eq!(refused, Err(Error::KeyDegenerate { why: "gamma equals delta" }));
+fn degenerate_keys_are_refused() {
+    assert_eq!(refusal(|_| ()), "accepted");
+    // A ceremony's second phase leaves gamma at the generator: that is by design.
+    assert_eq!(refusal(|t| t.gamma = Fr::ONE), "accepted");
+    for sign in [Fr::ONE, -Fr::ONE] {
+        assert_eq!(refusal(|t| t.gamma = sign * t.delta), GAMMA_DELTA);
+        assert_eq!(refusal(|t| t.beta = sign * t.gamma), BETA);
+        assert_eq!(refusal(|t| t.beta = sign * t.delta), BETA);
+        assert_eq!(refusal(|t| t.delta = sign), DELTA_GENERATOR);
+        assert_eq!(refusal(|t| t.beta = sign), BETA_GENERATOR);
+        assert_eq!(refusal(|t| t.alpha = sign), G1);
+        for (i, j) in [(0, 1), (0, 3), (1, 2), (2, 3)] {
+            assert_eq!(refusal(|t| t.inputs[i] = sign * t.inputs[j]), G1, "{i} {j}");
+        }
+        for i in 0..=INPUTS {
+            assert_eq!(refusal(|t| t.inputs[i] = sign * t.alpha), G1, "{i}");
+            assert_eq!(refusal(|t| t.inputs[i] = sign), G1, "{i}");
+        }
+    }
+    let zero = Fr::from(0u64);
+    assert_eq!(refusal(|t| t.inputs[1] = zero), "an input's");
+    assert_eq!(refusal(|t| t.alpha = zero), "alpha");
+    assert_eq!(refusal(|t| t.beta = zero), "beta");
+    assert_eq!(refusal(|t| t.gamma = zero), "gamma");
+    assert_eq!(refusal(|t| t.delta = zero), "delta");
+}
+
+/// Points that everybody has: the verifying key's, and those of phase 1 and of the proving key that a forger below uses.
+struct Public {
+    key: ark_groth16::VerifyingKey<Bls12_381>,
+    /// The points of the inputs, before they are divided by gamma: linear in the powers of phase 1.
+    raw_inputs: Vec<G1Affine>,
+    /// Beta in G1, of phase 1.
+    beta_g1: G1Affine,
+    statement: Vec<Fr>,
+}
+
+impl Public {
+    fn sum(points: &[G1Affine], statement: &[Fr]) -> G1Projective {
+        let scalars = [&[Fr::ONE][..], statement].concat();
+        points.iter().zip(scalars).map(|(point, scalar)| *point * scalar).sum()
+    }
+
+    fn ic(&self) -> G1Projective {
+        Self::sum(&self.key.gamma_abc_g1, &self.statement)
+    }
+}
+
+/// A degenerate key, and the proof that it allows for any statement, of public points alone.
+struct Forgery {
+    key: fn(&mut Trapdoor),
+    forge: fn(&Public) -> (G1Projective, G2Projective, G1Projective),
+    refused: &'static str,
+}
+
+/// e(P, γ)·e(C, δ) for a point P that the forger has: A = P, B = γ + tδ, C = tP.
+fn by_one_point(public: &Public, p: G1Projective) -> (G1Projective, G2Projective, G1Projective) {
+    let t = Fr::from(5u64);
+    (p, public.key.gamma_g2 + public.key.delta_g2 * t, p * t)
+}
+
+const FORGERIES: &[Forgery] = &[
+    // By which real money was lost: A = α, B = β, C = -Σ.
+    Forgery {
+        key: |t| t.gamma = t.delta,
+        forge: |p| (p.key.alpha_g1.into(), p.key.beta_g2.into(), -p.ic()),
+        refused: GAMMA_DELTA,
+    },
+    Forgery {
+        key: |t| t.gamma = -t.delta,
+        forge: |p| (p.key.alpha_g1.into(), p.key.beta_g2.into(), p.ic()),
+        refused: GAMMA_DELTA,
+    },
+    Forgery {
+        key: |t| t.beta = t.delta,
+        forge: |p| {
+            let (a, b, c) = by_one_point(p, p.ic());
+            (a, b, c - p.key.alpha_g1)
+        },
+        refused: BETA,
+    },
+    Forgery {
+        key: |t| t.beta = -t.delta,
+        forge: |p| {
+            let (a, b, c) = by_one_point(p, p.ic());
+            (a, b, c + p.key.alpha_g1)
+        },
+        refused: BETA,
+    },
+    Forgery {
+        key: |t| t.beta = t.gamma,
+        forge: |p| by_one_point(p, p.ic() + p.key.alpha_g1),
+        refused: BETA,
+    },
+    Forgery {
+        key: |t| t.beta = -t.gamma,
+        forge: |p| by_one_point(p, p.ic() - p.key.alpha_g1),
+        refused: BETA,
+    },
+    // The second phase never ran: what is divided by delta is known undivided.
+    Forgery {
+        key: |t| t.delta = Fr::ONE,
+        forge: |p| {
+            let c = -Public::sum(&p.raw_inputs, &p.statement);
+            (p.key.alpha_g1.into(), p.key.beta_g2.into(), c)
+        },
+        refused: DELTA_GENERATOR,
+    },
+    Forgery {
+        key: |t| t.delta = -Fr::ONE,
+        forge: |p| {
+            let c = Public::sum(&p.raw_inputs, &p.statement);
+            (p.key.alpha_g1.into(), p.key.beta_g2.into(), c)
+        },
+        refused: DELTA_GENERATOR,
+    },
+    // Gamma where a ceremony leaves it, and alpha the generator: e(α, β) is e(β in G1, γ).
+    Forgery {
+        key: |t| (t.gamma, t.alpha) = (Fr::ONE, Fr::ONE),
+        forge: |p| by_one_point(p, p.ic() + p.beta_g1),
+        refused: G1,
+    },
+    Forgery {
+        key: |t| (t.gamma, t.alpha) = (Fr::ONE, -Fr::ONE),
+        forge: |p| by_one_point(p, p.ic() - p.beta_g1),
+        refused: G1,
+    },
+    Forgery {
+        key: |t| (t.gamma, t.beta) = (-Fr::ONE, Fr::ONE),
+        forge: |p| by_one_point(p, p.ic() - p.key.alpha_g1),
+        refused: BETA,
+    },
+];
+
+fn holds_by_ark(
+    key: &ark_groth16::VerifyingKey<Bls12_381>,
+    statement: &[Fr],
+    proof: &ark_groth16::Proof<Bls12_381>,
+) -> bool {
+    let prepared = ark_groth16::prepare_verifying_key(key);
+    ark_groth16::Groth16::<Bls12_381>::verify_proof(&prepared, proof, statement)
+        .expect("a statement of the key's length")
+}
+
+/// T7: the equation holds for each forgery, and the key is refused before it is asked.
+#[test]
+fn forgeries_under_degenerate_keys_never_get_to_the_equation() {
+    for (number, Forgery { key, forge, refused }) in FORGERIES.iter().enumerate() {
+        let mut trapdoor = Trapdoor::new(INPUTS, 1);
+        key(&mut trapdoor);
+        let public = Public {
+            key: trapdoor.key(),
+            raw_inputs: trapdoor.inputs.iter().map(|k| g1(*k * trapdoor.gamma)).collect(),
+            beta_g1: g1(trapdoor.beta),
+            statement: statement(),
+        };
+        let (a, b, c) = forge(&public);
+        let (a, b, c) = (a.into_affine(), b.into_affine(), c.into_affine());
+        let forged = ark_groth16::Proof { a, b, c };
+        assert!(holds_by_ark(&public.key, &public.statement, &forged), "{number} is real");
+        let found = verify(&trapdoor, &public.statement, &Proof::encode(&forged));
+        assert_eq!(found, Err(Error::KeyDegenerate { why: refused }), "{number}");
+    }
+}
+
+/// With two inputs' points equal or opposite, a proof of one statement is one of others.
+#[test]
+fn a_proof_for_one_statement_is_none_for_another() {
+    for sign in [Fr::ONE, -Fr::ONE] {
+        let mut trapdoor = Trapdoor::new(INPUTS, 1);
+        trapdoor.inputs[2] = sign * trapdoor.inputs[1];
+        let proof = trapdoor.prove(&statement(), 0);
+        let mut other = statement();
+        other[0] += Fr::from(9u64);
+        other[1] -= sign * Fr::from(9u64);
+        let read = ark_groth16::Proof::deserialize_compressed(proof.as_slice()).unwrap();
+        assert!(holds_by_ark(&trapdoor.key(), &other, &read), "the forgery is real");
+        let refused = verify(&trapdoor, &other, &proof);
+        assert_eq!(refused, Err(Error::KeyDegenerate { why: G1 }));
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use assay_tests::receipts::{Fixture, HEAD, NOW, cases, vector::Vector};
 use assay_verifier::{
-    CallerValues, Clock, Error, UnixMillis, explain, ids::Name, policy::Policy, public_inputs,
-    report::Status, verify, verify_archived,
+    Clock, Error, Expected, UnixMillis, explain, policy::Policy, public_inputs, report::Status,
+    verify, verify_archived,
 };
 
 /// All vectors, made once: each has an attester and keys of its own.
@@ -16,16 +16,13 @@ fn clock(vector: &Vector) -> Clock {
     vector.now_ms.map_or(Clock::Archived, |now| Clock::Live(UnixMillis::new(now).unwrap()))
 }
 
-fn values(vector: &Vector) -> CallerValues {
-    let values = vector.values.iter();
-    values.map(|(name, bytes)| (Name::new(name).unwrap(), bytes.clone())).collect()
-}
-
 fn outcome(vector: &Vector) -> Result<(), Error> {
     let policy = Policy::from_json(vector.policy.as_bytes())?;
     match clock(vector) {
-        Clock::Archived => verify_archived(&vector.receipt, &policy, &values(vector)).map(|_| ()),
-        Clock::Live(now) => verify(&vector.receipt, &policy, now, &values(vector)).map(|_| ()),
+        Clock::Archived => {
+            verify_archived(&vector.receipt, &policy, &vector.expected()).map(|_| ())
+        }
+        Clock::Live(now) => verify(&vector.receipt, &policy, now, &vector.expected()).map(|_| ()),
     }
 }
 
@@ -55,7 +52,7 @@ fn there_are_enough_different_lies() {
 fn explain_agrees_with_verify() {
     for vector in ALL.iter() {
         let Ok(policy) = Policy::from_json(vector.policy.as_bytes()) else { continue };
-        let report = explain(&vector.receipt, &policy, clock(vector), &values(vector));
+        let report = explain(&vector.receipt, &policy, clock(vector), &vector.expected());
         let failed = report.checks.iter().find(|check| check.status == Status::Fail);
         assert_eq!(report.code, failed.and_then(|check| check.code), "{}", vector.name);
         assert_eq!(report.code.unwrap_or("accepted"), vector.expect, "{}", vector.name);
@@ -77,7 +74,7 @@ fn every_byte_of_a_receipt_is_covered() {
     for fixture in four() {
         let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
         let now = UnixMillis::new(NOW).unwrap();
-        let (bytes, values) = (fixture.bytes(), fixture.caller_values());
+        let (bytes, values) = (fixture.bytes(), fixture.expected());
         assert!(verify(&bytes, &policy, now, &values).is_ok());
         // Each byte is flipped once, in its lowest or its highest bit.
         let halves = bytes.len().div_ceil(2);
@@ -103,7 +100,7 @@ fn every_truncation_is_refused() {
     let now = UnixMillis::new(NOW).unwrap();
     let bytes = fixture.bytes();
     for length in 0..bytes.len() {
-        assert!(verify(&bytes[..length], &policy, now, &fixture.caller_values()).is_err());
+        assert!(verify(&bytes[..length], &policy, now, &fixture.expected()).is_err());
     }
 }
 
@@ -128,7 +125,7 @@ fn results_come_from_openings_under_the_policys_names() {
     let fixture = Fixture::default();
     let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
     let now = UnixMillis::new(NOW).unwrap();
-    let verified = verify(&fixture.bytes(), &policy, now, &fixture.caller_values()).unwrap();
+    let verified = verify(&fixture.bytes(), &policy, now, &fixture.expected()).unwrap();
     let results: Vec<_> = verified.results().iter().map(|r| (r.name.as_str(), &r.bytes)).collect();
     assert_eq!(results, [("digit", &2i32.to_le_bytes().to_vec())]);
     assert_eq!(verified.operation(), fixture.receipt().digest());
@@ -142,6 +139,6 @@ proptest::proptest! {
         let fixture = Fixture::default();
         let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
         let now = UnixMillis::new(NOW).unwrap();
-        assert!(verify(&bytes, &policy, now, &CallerValues::new()).is_err());
+        assert!(verify(&bytes, &policy, now, &Expected::default()).is_err());
     }
 }

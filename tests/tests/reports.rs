@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
-use assay_tests::receipts::{cases, vector::Vector};
+use assay_tests::receipts::{Fixture, HEAD, NOW, cases, vector::Vector};
 use assay_verifier::{
     Clock, UnixMillis, explain,
     ids::Name,
+    operation::{Method, Methods, Setting},
     policy::Policy,
     report::{Report, Status, Verdict},
 };
@@ -23,9 +24,7 @@ fn report_of(vector: &Vector, policy: &str) -> Report {
     let policy = Policy::from_json(policy.as_bytes()).unwrap();
     let clock =
         vector.now_ms.map_or(Clock::Archived, |now| Clock::Live(UnixMillis::new(now).unwrap()));
-    let values = vector.values.iter();
-    let values = values.map(|(name, bytes)| (Name::new(name).unwrap(), bytes.clone())).collect();
-    explain(&vector.receipt, &policy, clock, &values)
+    explain(&vector.receipt, &policy, clock, &vector.expected())
 }
 
 fn report(name: &str) -> Report {
@@ -104,6 +103,15 @@ const LOOSENINGS: &[Loosening] = &[
         },
         "plan-setting",
     ),
+    (
+        "accepted_configuration_open",
+        "image image-0: accept_configuration_not_pinned: the image may have been configured with anything",
+        |policy| {
+            let image = &mut policy["releases"][0]["images"]["image-0"];
+            image["accept_configuration_not_pinned"] = false.into();
+        },
+        "configuration-not-pinned",
+    ),
 ];
 
 #[test]
@@ -161,6 +169,22 @@ fn every_line_of_the_trust_bill_occurs() {
             "accepted_exchange",
             "exchange: that this answer was the only one produced: a receipt cannot show it",
         ),
+        (
+            "accepted_settings_of_a_proof",
+            "head: the operator's word: its settings (safety-filter), which no proof covers",
+        ),
+        (
+            "accepted_settings_of_a_proof",
+            "all: the operator's word: that the outcome was filtered-by-safety-model, which no enclave signed",
+        ),
+        (
+            "accepted_settings_of_a_proof",
+            "all: the operator's word: that it ran for this nonce; a proof is as new as the nonce",
+        ),
+        (
+            "accepted_configuration_open",
+            "features: image image-0 may be configured with anything: its policy does not pin that",
+        ),
         ("accepted_operators_word", "features: the operator's word"),
         ("accepted_operators_word", "all: result digit rests on the operator's word at: features"),
     ];
@@ -172,6 +196,100 @@ fn every_line_of_the_trust_bill_occurs() {
     let words = ["operator's word", "old", "only one produced"];
     assert!(!sound.iter().any(|line| words.iter().any(|word| line.contains(word))));
     assert!(!bill(&report("accepted_ceremony")).iter().any(|line| line.contains("single-party")));
+}
+
+/// Every register that a policy pins is on the bill, the configuration's among them.
+#[test]
+fn the_bill_shows_the_registers_that_are_pinned() {
+    let line = bill(&report("accepted_configuration_pinned"));
+    let line = line.iter().find(|line| line.contains("image image-0, PCR0 ")).unwrap();
+    for register in ["PCR0 ", "PCR1 ", "PCR2 ", &format!("PCR16 {}", "16".repeat(48))] {
+        assert!(line.contains(register), "{register}: {line}");
+    }
+}
+
+/// Nothing attested a time, so nothing is said of when keys were.
+#[test]
+fn an_archived_bill_speaks_of_attested_times_alone() {
+    let vector = vector("accepted_settings_of_a_proof");
+    let mut policy: Json = serde_json::from_str(&vector.policy).unwrap();
+    policy["archived"] = serde_json::json!({"from_ms": 1e12 as u64, "to_ms": 2e12 as u64});
+    let policy = Policy::from_json(policy.to_string().as_bytes()).unwrap();
+    let report = explain(&vector.receipt, &policy, Clock::Archived, &vector.expected());
+    assert_eq!(report.verdict, Verdict::Accepted);
+    assert!(!bill(&report).iter().any(|line| line.contains("keys were attested")));
+}
+
+/// FORMAT.md §10.3, line by line: who vouches for which claim, under every mix of methods.
+#[test]
+fn what_covers_a_claim_is_what_the_format_says() {
+    let format = include_str!("../../FORMAT.md");
+    let covers = |field: &str, method: Method| {
+        let row = format.lines().find(|line| line.starts_with(&format!("| `{field}` |"))).unwrap();
+        let cell = row.split('|').nth(2 + METHODS.iter().position(|m| *m == method).unwrap());
+        match cell.unwrap().trim() {
+            "yes" => true,
+            "no" => false,
+            other => panic!("{field}: {other}"),
+        }
+    };
+    for head in [&[][..], &[Method::Tee], &[Method::Zk], &[Method::Tee, Method::Zk]] {
+        let mut fixture = Fixture { attested: Vec::new(), ..Fixture::default() };
+        fixture.steps[0].methods = Methods::default();
+        fixture.steps[1].methods = Methods::of(head);
+        fixture.steps[1].settings = [(fixture.name.clone(), Setting::Bool(true))].into();
+        if head.contains(&Method::Tee) {
+            fixture.attested = vec![HEAD];
+        }
+        let policy = Policy::from_json(fixture.policy().to_string().as_bytes()).unwrap();
+        let clock = Clock::Live(UnixMillis::new(NOW).unwrap());
+        let report = explain(&fixture.bytes(), &policy, clock, &fixture.expected());
+        assert_eq!(report.verdict, Verdict::Accepted, "{head:?}: {}", report.to_json());
+        let step = &report.steps[HEAD as usize];
+        assert_eq!(step.held, Methods::of(head));
+        let bill = bill(&report);
+        let said = |words: &str| bill.iter().any(|line| line.starts_with(words));
+
+        // Of the step: its function and values, which every method covers, and its settings.
+        let vouch = |field: &str, held: &[Method]| -> Vec<&str> {
+            let by = held.iter().filter(|method| covers(field, **method));
+            let by: Vec<_> = by.map(|method| method.name()).collect();
+            if by.is_empty() { vec!["operators-word"] } else { by }
+        };
+        for field in ["function", "inputs", "outputs"] {
+            let nothing = bill.iter().any(|line| line == "head: the operator's word");
+            assert_eq!(vouch(field, head) == ["operators-word"], nothing, "{head:?} {field}");
+        }
+        assert_eq!(step.settings[0].vouched_by, vouch("settings", head), "{head:?}");
+        let unsigned = step.settings[0].vouched_by == ["operators-word"];
+        assert_eq!(said("head: the operator's word"), unsigned, "{head:?}: {bill:#?}");
+
+        // Of the whole, where the glue was done again in any case.
+        let anywhere = [head, &[Method::Recompute]].concat();
+        let claims: Vec<_> = report.claims.iter().map(|claim| claim.field).collect();
+        assert_eq!(claims, ["outcome", "nonce"]);
+        for (claim, words) in report.claims.iter().zip(["outcome was", "it ran for this nonce"]) {
+            assert_eq!(claim.vouched_by, vouch(claim.field, &anywhere), "{head:?} {}", claim.field);
+            let unsigned = claim.vouched_by == ["operators-word"];
+            assert_eq!(bill.iter().any(|line| line.contains(words)), unsigned, "{bill:#?}");
+        }
+    }
+    // Glue goes by its settings, and is done again by them.
+    let ranking = &report("accepted_branched").steps[3];
+    assert!(covers("settings", Method::Recompute));
+    assert_eq!(ranking.settings[0].vouched_by, ["recompute"]);
+    assert_eq!(ranking.settings[0].value, Setting::Int(2));
+}
+
+const METHODS: [Method; 3] = [Method::Tee, Method::Zk, Method::Recompute];
+
+/// The value of a setting that the policy leaves free is in the report of a receipt that was accepted.
+#[test]
+fn free_settings_are_told() {
+    let report = report("accepted_free_setting");
+    let setting = &report.steps[0].settings[0];
+    assert_eq!((setting.name.as_str(), &setting.value), ("threads", &Setting::Int(8)));
+    assert_eq!(setting.vouched_by, ["tee"]);
 }
 
 /// Each of two enclaves stands on the bill of its own step, and not of the other's.

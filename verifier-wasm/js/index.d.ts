@@ -113,10 +113,14 @@ export interface LiveOptions {
   /** The time to verify at, in milliseconds since 1970, such as `Date.now()`. */
   readonly nowMs: number;
   readonly values?: Values;
+  /** The nonce that you sent: the operation must carry it, whatever the policy says. */
+  readonly expectedNonce?: Uint8Array;
 }
 
 export interface ArchivedOptions {
   readonly values?: Values;
+  /** The nonce that you sent: the operation must carry it, whatever the policy says. */
+  readonly expectedNonce?: Uint8Array;
 }
 
 /** Every check, every step, and the trust bill (FORMAT.md §10.4). */
@@ -132,6 +136,9 @@ export interface Report {
   /** Identity of the operation; null where the receipt could not be read. */
   readonly operation: Hex | null;
   readonly checks: readonly Check[];
+  /** What is said of the whole operation, and who vouches for it; empty where the plan is not the release's. */
+  readonly claims: readonly Claim[];
+  /** At most 64, where the plan is not the release's. */
   readonly steps: readonly Step[];
   /** Values that were disclosed and match their commitments. */
   readonly values: readonly Value[];
@@ -291,9 +298,26 @@ export interface Check {
   readonly says: string;
 }
 
+/** The methods whose evidence covers a claim, or `operators-word` alone. FORMAT.md §10.3. */
+export type VouchedBy = readonly (Method | "operators-word")[];
+
+export interface Claim {
+  readonly field: "outcome" | "nonce";
+  readonly value: string;
+  readonly vouched_by: VouchedBy;
+}
+
+export interface Setting {
+  readonly name: string;
+  readonly value: boolean | number | string;
+  readonly vouched_by: VouchedBy;
+}
+
 export interface Step {
   readonly name: string;
   readonly function: string;
+  /** Empty where the plan is not the release's. */
+  readonly settings: readonly Setting[];
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Methods that the operation promises. */

@@ -7,7 +7,9 @@
 pub mod attestation;
 
 use assay_verifier::{
-    CallerValues, Clock, Error, ErrorKind, ResultValue, UnixMillis, ids::Name, policy::Policy,
+    Clock, Error, ErrorKind, Expected, ResultValue, UnixMillis,
+    ids::{Name, Nonce},
+    policy::Policy,
     report::Report,
 };
 use js_sys::{Array, RangeError, Uint8Array};
@@ -31,9 +33,11 @@ pub fn verify(
     now_ms: u64,
     names: Vec<String>,
     values: Vec<Uint8Array>,
+    nonce: Option<Vec<u8>>,
 ) -> Result<Array, JsValue> {
-    let (policy, now, values) = (read(policy)?, time(now_ms)?, given(&names, &values)?);
-    let verified = assay_verifier::verify(receipt, &policy, now, &values).map_err(thrown)?;
+    let (policy, now) = (read(policy)?, time(now_ms)?);
+    let expected = expected(&names, &values, nonce)?;
+    let verified = assay_verifier::verify(receipt, &policy, now, &expected).map_err(thrown)?;
     Ok(outcome(verified.report(), verified.results()))
 }
 
@@ -44,9 +48,10 @@ pub fn verify_archived(
     policy: &[u8],
     names: Vec<String>,
     values: Vec<Uint8Array>,
+    nonce: Option<Vec<u8>>,
 ) -> Result<Array, JsValue> {
-    let (policy, values) = (read(policy)?, given(&names, &values)?);
-    let verified = assay_verifier::verify_archived(receipt, &policy, &values).map_err(thrown)?;
+    let (policy, expected) = (read(policy)?, expected(&names, &values, nonce)?);
+    let verified = assay_verifier::verify_archived(receipt, &policy, &expected).map_err(thrown)?;
     Ok(outcome(verified.report(), verified.results()))
 }
 
@@ -58,13 +63,14 @@ pub fn explain(
     now_ms: Option<u64>,
     names: Vec<String>,
     values: Vec<Uint8Array>,
+    nonce: Option<Vec<u8>>,
 ) -> Result<String, JsValue> {
-    let (policy, values) = (read(policy)?, given(&names, &values)?);
+    let (policy, expected) = (read(policy)?, expected(&names, &values, nonce)?);
     let clock = match now_ms {
         None => Clock::Archived,
         Some(now) => Clock::Live(time(now)?),
     };
-    Ok(assay_verifier::explain(receipt, &policy, clock, &values).to_json())
+    Ok(assay_verifier::explain(receipt, &policy, clock, &expected).to_json())
 }
 
 /// What a receipt says, decoded and not verified.
@@ -81,9 +87,17 @@ fn time(now_ms: u64) -> Result<UnixMillis, JsValue> {
     UnixMillis::new(now_ms).map_err(|error| RangeError::new(&format!("nowMs: {error}")).into())
 }
 
-fn given(names: &[String], values: &[Uint8Array]) -> Result<CallerValues, JsValue> {
+fn expected(
+    names: &[String],
+    values: &[Uint8Array],
+    nonce: Option<Vec<u8>>,
+) -> Result<Expected, JsValue> {
     let named = names.iter().zip(values);
-    named.map(|(name, bytes)| Ok((Name::new(name).map_err(thrown)?, bytes.to_vec()))).collect()
+    let values =
+        named.map(|(name, bytes)| Ok((Name::new(name).map_err(thrown)?, bytes.to_vec())));
+    let values = values.collect::<Result<_, JsValue>>()?;
+    let nonce = nonce.map(|nonce| Nonce::new(&nonce)).transpose().map_err(thrown)?;
+    Ok(Expected { nonce, values })
 }
 
 fn outcome(report: &Report, results: &[ResultValue]) -> Array {

@@ -7,7 +7,7 @@
 use std::{env, fs, path::PathBuf};
 
 use assay_verifier::{
-    Algorithm, CallerValues, Clock, Commitment, UnixMillis, explain,
+    Algorithm, Clock, Commitment, Expected, UnixMillis, explain,
     glue::Glue,
     ids::{Name, Nonce, RunId, Salt},
     operation::{Function, Method, Methods, NonceClaim, Operation, Settings, Step, ValueEntry},
@@ -113,12 +113,12 @@ fn check(expect: &str, clock: &str, value: &str, policy: &str, receipt: &[u8]) {
         true => Clock::Archived,
         false => Clock::Live(UnixMillis::new(NOW_MS).unwrap()),
     };
-    let mut values = CallerValues::new();
+    let mut expected = Expected::default();
     if let Some(hex) = value.trim().strip_prefix("value image: ") {
         let pairs = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16));
-        values.insert(Name::new("image").unwrap(), pairs.map(Result::unwrap).collect());
+        expected.values.insert(Name::new("image").unwrap(), pairs.map(Result::unwrap).collect());
     }
-    let report = explain(receipt, &policy, clock, &values);
+    let report = explain(receipt, &policy, clock, &expected);
     assert_eq!(report.code.unwrap_or("accepted"), expect, "{}", report.to_json());
 }
 

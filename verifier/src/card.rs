@@ -55,21 +55,25 @@ impl Card {
     pub const VERSION: i64 = 0;
     /// Most bytes of a card: a key of 4,096 public inputs, and room for the rest.
     pub const MAX_BYTES: usize = 1 << 18;
+    /// Longest name of a compiler, with its version.
+    const MAX_COMPILER: usize = 128;
 
     /// Reads a card. FORMAT.md §6.4.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let value = cbor::decode(bytes, "card", Self::MAX_BYTES)?;
-        let mut fields = Item::new("card", "it", value).fields("card")?;
+        let mut fields = cbor::decode(bytes, "card", Self::MAX_BYTES)?.fields("card")?;
         let version = fields.take("version")?.int()?;
         if version != Self::VERSION {
             return Err(Error::VersionUnknown { expected: Self::VERSION, found: version });
         }
         let card = Self {
-            key: fields.take("key")?.bytes()?,
+            key: fields.take("key")?.bytes()?.to_vec(),
             circuit: CircuitDigest::new(fields.take("circuit")?.fixed()?),
             model: ModelDigest::new(fields.take("model")?.fixed()?),
             manifest: ManifestDigest::new(fields.take("manifest")?.fixed()?),
-            compiler: fields.take("compiler")?.text()?,
+            compiler: fields
+                .take("compiler")?
+                .word(Self::MAX_COMPILER, "at most 128 printable ASCII characters")?
+                .to_owned(),
             inputs: Port::list_from_cbor(fields.take("inputs")?)?,
             outputs: Port::list_from_cbor(fields.take("outputs")?)?,
             setup: setup_from_cbor(fields.take("setup")?)?,
@@ -131,16 +135,14 @@ fn setup_to_cbor(setup: &Setup) -> Cbor {
     }
 }
 
-fn setup_from_cbor(item: Item) -> Result<Setup, Error> {
+fn setup_from_cbor(item: Item<'_>) -> Result<Setup, Error> {
     const EXPECTED: &str = r#"["single-party"] or ["ceremony", contributions, phase 1, phase 2]"#;
     let wrong = || Error::FieldType { what: "card", field: "setup", expected: EXPECTED };
-    let mut items = item.list()?.into_iter();
-    let kind = items.next().ok_or_else(wrong)?.text()?;
-    let rest: Vec<_> = items.collect();
-    match kind.as_str() {
-        "single-party" if rest.is_empty() => Ok(Setup::SingleParty),
+    let mut items = item.list()?;
+    match items.next().ok_or_else(wrong)?.text()? {
+        "single-party" if items.len() == 0 => Ok(Setup::SingleParty),
         "ceremony" => {
-            let [contributions, phase1, phase2] = rest.try_into().map_err(|_| wrong())?;
+            let [contributions, phase1, phase2] = items.exactly().map_err(|_| wrong())?;
             let contributions = contributions.u32()?;
             if contributions == 0 {
                 return Err(wrong());

@@ -6,7 +6,7 @@ use ark_bls12_381::Fr;
 
 use crate::{
     Error, cbor,
-    ids::{Salt, tagged_sha256},
+    ids::{Salt, tagged_sha256_of},
     poseidon,
     value::Type,
 };
@@ -56,9 +56,11 @@ impl Commitment {
                 poseidon::to_bytes(&poseidon::commit(tensor, salt, bytes)?)
             }
             Algorithm::Sha256 => {
-                let body =
-                    cbor::array([kind.to_cbor(), cbor::bytes(salt.as_bytes()), cbor::bytes(bytes)]);
-                tagged_sha256("assay/value/1", &cbor::encode(&body))
+                // [type, salt, bytes] as CBOR, without a copy of the bytes.
+                let (kind, salted) =
+                    (kind.descriptor(), cbor::encode(&cbor::bytes(salt.as_bytes())));
+                let parts = [&[0x83][..], &kind, &salted, &cbor::bytes_head(bytes), bytes];
+                tagged_sha256_of("assay/value/1", &parts)
             }
         };
         Ok(Self { algorithm, digest })

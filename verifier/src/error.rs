@@ -4,9 +4,11 @@ use core::fmt;
 
 use crate::{
     UnixMillis,
+    attestation::Pcr,
     commitment::Commitment,
     ids::{CardDigest, KeyId, Name, OperationDigest, Sha256Digest},
     operation::{Method, Methods},
+    text::printable,
 };
 
 /// Whether bytes could not be read, a claim was not shown, or it is not what the caller pinned.
@@ -65,12 +67,12 @@ macro_rules! errors {
 
             /// What was demanded, where the reason is a comparison.
             pub fn expected(&self) -> Option<String> {
-                self.field("expected").map(ToString::to_string)
+                self.field("expected").map(|field| printable(&field.to_string()).into_owned())
             }
 
             /// What was there instead.
             pub fn found(&self) -> Option<String> {
-                self.field("found").map(ToString::to_string)
+                self.field("found").map(|field| printable(&field.to_string()).into_owned())
             }
 
             #[allow(unused_variables)]
@@ -93,10 +95,12 @@ macro_rules! errors {
         impl fmt::Display for Error {
             #[allow(unused_variables)]
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    $(Self::$variant $({ $($field),* })? => write!(f, $message),)*
-                    Self::Attestation(error) => error.fmt(f),
-                }
+                // Fields may be made of received bytes: no sentence has what a terminal would obey.
+                let sentence = match self {
+                    $(Self::$variant $({ $($field),* })? => format!($message),)*
+                    Self::Attestation(error) => error.to_string(),
+                };
+                f.write_str(&printable(&sentence))
             }
         }
     };
@@ -106,6 +110,9 @@ errors! {
     /// An attestation made outside the policy's window.
     AttestationOutsideWindow { from_ms: u64, to_ms: u64, found: UnixMillis }
         => "attestation-outside-window", NotPinned, "9.6", "the attestation was made at {found}, the policy accepts {from_ms} to {to_ms} ms";
+    /// The caller was to say which nonce the operation must carry.
+    CallerNonceMissing
+        => "caller-nonce-missing", Policy, "9.3", "the policy wants the nonce from the caller, who did not give it";
     /// The caller was to bring a value.
     CallerValueMissing { value: Name }
         => "caller-value-missing", Policy, "9.4", "the policy wants input {value} from the caller, who did not give it";
@@ -154,6 +161,9 @@ errors! {
     /// A type that Poseidon cannot commit to.
     CommitmentType { found: String }
         => "commitment-type", Malformed, "2.5", "only i8, i16 and i32 tensors are packed for Poseidon, found {found}";
+    /// An image with a register of the enclave's own software that its policy does not pin.
+    ConfigurationNotPinned { image: Name, register: u8, found: Pcr }
+        => "configuration-not-pinned", NotPinned, "9.5", "image {image} has measured into PCR {register}, which the policy neither pins nor leaves open by accept_configuration_not_pinned; found {found}";
     /// A per-operation document for an operation without a nonce.
     DocumentWithoutNonce
         => "document-without-nonce", Unproven, "5.3", "a document made for one operation needs the operation's nonce, and there is none";
@@ -220,6 +230,9 @@ errors! {
     /// A name occurs twice.
     NameRepeated { found: Name }
         => "name-repeated", Malformed, "3.2", "the name {found} occurs twice";
+    /// A nonce that is not hexadecimal.
+    NonceHex { found: String }
+        => "nonce-hex", Policy, "9.3", "a nonce is hexadecimal, two digits per byte; found {found:?}";
     /// A nonce of the wrong length.
     NonceLength { found: usize }
         => "nonce-length", Malformed, "3.1", "a nonce has 16 to 64 bytes, found {found}";
@@ -304,6 +317,12 @@ errors! {
     /// Glue gives another type.
     RecomputeType { step: Name, expected: String, found: String }
         => "recompute-type", Unproven, "7", "step {step} gives {expected}, the receipt says {found}";
+    /// A release that is no longer accepted.
+    ReleaseLapsed { release: Name, not_after: u64, found: UnixMillis }
+        => "release-lapsed", NotPinned, "9.8", "release {release} is accepted until {not_after} ms, this is {found}";
+    /// A release that is accepted for a time, and nothing that says when.
+    ReleaseTimeUnknown { release: Name, not_after: u64 }
+        => "release-time-unknown", NotPinned, "9.8", "release {release} is accepted until {not_after} ms, and no attestation of the receipt says when it was made";
     /// A result that cannot be shown.
     ResultNotDisclosed { value: Name }
         => "result-not-disclosed", Unproven, "9.2", "result {value} is not opened by this receipt";
@@ -316,6 +335,9 @@ errors! {
     /// A set out of order, or with one item twice.
     SetNotAscending { set: &'static str }
         => "set-not-ascending", Malformed, "4.1", "the receipt's {set} are not in strictly ascending order";
+    /// A set of more items than the format allows.
+    SetTooLong { set: &'static str, limit: usize, found: usize }
+        => "set-too-long", Malformed, "1.2", "the receipt has {found} {set}, at most {limit} are allowed";
     /// A key of one party.
     SetupSingleParty { key: KeyId }
         => "setup-single-party", NotPinned, "9.5", "key {key} was made by a single party, which the policy does not accept";

@@ -7,7 +7,7 @@ use crate::{
     cbor::{self, Item},
     groth16::PROOF_BYTES,
     ids::{OperationDigest, tagged_sha256},
-    operation::Method,
+    operation::{Method, Operation},
 };
 
 /// Purpose of the tee statement, and first bytes of the message that a session key signs.
@@ -98,27 +98,27 @@ impl Evidence {
         }
     }
 
-    pub(crate) fn from_cbor(item: Item) -> Result<Self, Error> {
+    pub(crate) fn from_cbor(item: Item<'_>) -> Result<Self, Error> {
         let mut fields = item.fields("evidence")?;
         let kind = fields.take("kind")?.text()?;
-        let evidence = match kind.as_str() {
+        let evidence = match kind {
             "tee-document" => Self::TeeDocument {
                 steps: ascending(fields.take("steps")?)?,
-                document: fields.take("document")?.bytes()?,
+                document: fields.take("document")?.bytes()?.to_vec(),
             },
             "tee-session" => Self::TeeSession {
                 steps: ascending(fields.take("steps")?)?,
-                document: fields.take("document")?.bytes()?,
+                document: fields.take("document")?.bytes()?.to_vec(),
                 signature: Box::new(fields.take("signature")?.fixed()?),
             },
             "zk" => Self::Zk {
                 step: fields.take("step")?.u32()?,
                 proof: {
                     let proof = fields.take("proof")?.bytes()?;
-                    let found = proof.len();
-                    let proof = proof
-                        .try_into()
-                        .map_err(|_| Error::ProofLength { expected: PROOF_BYTES, found })?;
+                    let proof = proof.try_into().map_err(|_| Error::ProofLength {
+                        expected: PROOF_BYTES,
+                        found: proof.len(),
+                    })?;
                     Box::new(proof)
                 },
             },
@@ -134,8 +134,12 @@ fn indices(steps: &[u32]) -> Cbor {
 }
 
 /// A list of at least one step, strictly ascending.
-fn ascending(item: Item) -> Result<Vec<u32>, Error> {
-    let steps: Vec<u32> = item.list()?.into_iter().map(Item::u32).collect::<Result<_, _>>()?;
+fn ascending(item: Item<'_>) -> Result<Vec<u32>, Error> {
+    let items = item.list()?;
+    if items.len() > Operation::MAX_ENTRIES {
+        return item.refuse("a list of 1 to 1024");
+    }
+    let steps: Vec<u32> = items.map(Item::u32).collect::<Result<_, _>>()?;
     let ascends = steps.iter().zip(steps.iter().skip(1)).all(|(a, b)| a < b);
     if steps.is_empty() || !ascends {
         return Err(Error::EvidenceSteps { found: format!("{steps:?}") });

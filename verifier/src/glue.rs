@@ -11,6 +11,7 @@ use crate::{
     ids::Name,
     operation::{Setting, Settings},
     value::{Dtype, TensorType, Type},
+    work::{Work, does},
 };
 
 /// A function of the closed list.
@@ -71,6 +72,7 @@ impl Glue {
         let call = Call::read(self, settings, &kinds)?;
         let mut integers = Vec::new();
         for (kind, (_, bytes)) in call.inputs.iter().zip(inputs) {
+            does(Work::Element, kind.elements());
             integers.push(kind.integers(bytes)?);
         }
         call.output.bytes_of(&call.run(&integers))
@@ -153,7 +155,7 @@ impl<'a> Call<'a> {
             return Vec::new();
         };
         match self.function {
-            Function::Argmax => arrange::greatest(first, 1),
+            Function::Argmax => arrange::index_of_greatest(first),
             Function::Concat(axis) => arrange::concat(axis, &self.inputs, inputs),
             Function::Rescale(up) => {
                 let (low, high) = self.output.dtype().range().unwrap_or_default();

@@ -16,6 +16,7 @@ use crate::{
     Error,
     ids::{KeyId, OperationDigest, Sha256Digest, first_31, tagged_sha256},
     poseidon,
+    work::{Work, does},
 };
 
 /// Bytes of a proof: A (G1), B (G2), C (G1), compressed.
@@ -105,6 +106,8 @@ impl VerifyingKey {
         let Proof(proof) = proof;
         // One sum of products for all inputs: a key may have thousands.
         let scalars = [[Fr::from(1u64)].as_slice(), inputs].concat();
+        does(Work::Product, scalars.len());
+        does(Work::Pairing, 3);
         let sum = G1Projective::msm(&self.prepared.vk.gamma_abc_g1, &scalars);
         let Ok(inputs) = sum else { return Err(Error::ProofInvalid) };
         match Groth16::<Bls12_381>::verify_proof_with_prepared_inputs(
@@ -153,6 +156,7 @@ fn point<P: CanonicalDeserialize + CanonicalSerialize + ark_ec::AffineRepr>(
     length: usize,
 ) -> Option<P> {
     let (head, tail) = rest.split_at_checked(length)?;
+    does(Work::Point, 1);
     let point = P::deserialize_compressed(head).ok()?;
     let mut again = Vec::with_capacity(length);
     write(&point, &mut again);
@@ -164,24 +168,32 @@ fn write(point: &impl CanonicalSerialize, out: &mut Vec<u8>) {
     point.serialize_compressed(out).expect("writing a point into memory cannot fail");
 }
 
-/// Refuses keys that let anyone forge. With γ = δ the proof (α, β, -IC(x)) satisfies the equation
-/// for every x; δ = the generator is a second phase that never ran.
+/// Refuses keys that let anyone forge from public points: with γ = δ, say, the proof (α, β, -IC(x)) satisfies the
+/// equation for every x. Signs do not matter, A and B may have either: two points are one where their x-coordinates
+/// are. Only γ may be the generator, which is where a ceremony leaves it. FORMAT.md §6.2.
 fn refuse_degenerate(key: &ark_groth16::VerifyingKey<Bls12_381>) -> Result<(), Error> {
     let refuse = |why| Err(Error::KeyDegenerate { why });
-    if key.gamma_g2 == key.delta_g2 {
-        return refuse("gamma equals delta");
+    let [beta, gamma, delta] = [key.beta_g2, key.gamma_g2, key.delta_g2].map(|point| point.x);
+    if gamma == delta {
+        return refuse("gamma is delta or its negative");
     }
-    if key.delta_g2 == G2Affine::generator() {
-        return refuse("delta is the generator: the second phase never ran");
+    if beta == gamma || beta == delta {
+        return refuse("beta is gamma or delta, or the negative of one");
     }
-    if key.beta_g2 == key.gamma_g2 || key.beta_g2 == key.delta_g2 {
-        return refuse("beta equals gamma or delta");
+    let generator = G2Affine::generator().x;
+    if delta == generator {
+        return refuse("delta is the generator or its negative: the second phase never ran");
     }
-    let mut points = key.gamma_abc_g1.clone();
-    points.push(key.alpha_g1);
-    points.sort_by_key(|point| point.xy());
+    if beta == generator {
+        return refuse("beta is the generator or its negative");
+    }
+    let mut points: Vec<_> = key.gamma_abc_g1.iter().map(|point| point.x).collect();
+    points.extend([key.alpha_g1.x, G1Affine::generator().x]);
+    points.sort_unstable();
     if points.iter().zip(points.iter().skip(1)).any(|(a, b)| a == b) {
-        return refuse("two of its G1 points are equal");
+        return refuse(
+            "two of its G1 points and the generator are equal, or one is another's negative",
+        );
     }
     Ok(())
 }

@@ -4,7 +4,10 @@ use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, cbor};
+use crate::{
+    Error, cbor,
+    work::{Work, does},
+};
 
 /// Declares a newtype over `$n` bytes that prints, parses and serialises as hexadecimal.
 macro_rules! fixed_bytes {
@@ -106,6 +109,7 @@ fixed_bytes!(
 impl Sha256Digest {
     /// SHA-256 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
+        does(Work::Hashed, bytes.len());
         Self(Sha256::digest(bytes).into())
     }
 }
@@ -230,11 +234,14 @@ impl serde::Serialize for Nonce {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Nonce {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = <String as serde::Deserialize>::deserialize(from)?;
-        let bytes = hex::decode(&text).map_err(serde::de::Error::custom)?;
-        Self::new(&bytes).map_err(serde::de::Error::custom)
+impl core::str::FromStr for Nonce {
+    type Err = Error;
+
+    /// Reads hexadecimal, two digits per byte.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bytes = hex::decode(text)
+            .map_err(|_| Error::NonceHex { found: text.chars().take(64).collect() })?;
+        Self::new(&bytes)
     }
 }
 
@@ -258,7 +265,17 @@ impl core::error::Error for HexError {}
 
 /// SHA-256(`purpose` ‖ `body`): every hash of ours begins with what it is for. FORMAT.md §1.3.
 pub(crate) fn tagged_sha256(purpose: &str, body: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(purpose).chain_update(body).finalize().into()
+    tagged_sha256_of(purpose, &[body])
+}
+
+/// The same, of a body in parts.
+pub(crate) fn tagged_sha256_of(purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+    does(
+        Work::Hashed,
+        parts.iter().map(|part| part.len()).fold(purpose.len(), usize::saturating_add),
+    );
+    let hash = Sha256::new().chain_update(purpose);
+    parts.iter().fold(hash, |hash, part| hash.chain_update(part)).finalize().into()
 }
 
 /// The first 31 of 32 bytes: as a big-endian number always below the BLS12-381 scalar field's order.

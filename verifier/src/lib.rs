@@ -8,7 +8,10 @@
 mod cbor;
 mod commitment;
 mod error;
+mod json;
+mod text;
 mod time;
+mod work;
 
 pub mod attestation;
 pub mod card;
@@ -27,8 +30,9 @@ mod verify;
 
 pub use commitment::{Algorithm, Commitment};
 pub use error::{Error, ErrorKind};
+pub use text::printable;
 pub use time::{TimeError, UnixMillis};
 pub use verify::{
-    BatchItem, CallerValues, Clock, ResultValue, Verified, VerifiedArchived, explain,
-    public_inputs, verify, verify_archived, verify_batch,
+    BatchItem, Clock, Expected, ResultValue, Verified, VerifiedArchived, explain, public_inputs,
+    verify, verify_archived, verify_batch,
 };

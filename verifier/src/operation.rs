@@ -2,6 +2,8 @@
 
 mod step;
 
+use std::collections::BTreeSet;
+
 use ciborium::Value as Cbor;
 
 pub use step::{Function, Method, Methods, Setting, Settings, Step};
@@ -48,24 +50,32 @@ impl NonceClaim {
         cbor::array([cbor::text(self.maker())].into_iter().chain(nonce))
     }
 
-    fn from_cbor(item: Item) -> Result<Self, Error> {
+    fn from_cbor(item: Item<'_>) -> Result<Self, Error> {
         let wrong = Error::FieldType {
             what: "operation",
             field: "nonce",
             expected: r#"["client", bytes], ["server", bytes] or ["none"]"#,
         };
-        let mut items = item.list()?.into_iter();
+        let mut items = item.list()?;
         let maker = items.next().ok_or(wrong.clone())?.text()?;
-        let nonce = items.next().map(Item::bytes).transpose()?.map(|bytes| Nonce::new(&bytes));
+        let nonce = items.next().map(Item::bytes).transpose()?.map(Nonce::new);
         if items.next().is_some() {
             return Err(wrong);
         }
-        match (maker.as_str(), nonce.transpose()?) {
+        match (maker, nonce.transpose()?) {
             ("client", Some(nonce)) => Ok(Self::Client(nonce)),
             ("server", Some(nonce)) => Ok(Self::Server(nonce)),
             ("none", None) => Ok(Self::None),
             _ => Err(wrong),
         }
+    }
+}
+
+impl core::fmt::Display for NonceClaim {
+    /// Who made it, and its bytes in hexadecimal.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.maker())?;
+        self.nonce().map_or(Ok(()), |nonce| write!(f, " {nonce}"))
     }
 }
 
@@ -112,19 +122,19 @@ impl Operation {
 
     /// Reads and checks an operation. FORMAT.md §3.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let value = cbor::decode(bytes, "operation", Self::MAX_BYTES)?;
-        let mut fields = Item::new("operation", "it", value).fields("operation")?;
+        let item = cbor::decode(bytes, "operation", Self::MAX_BYTES)?;
+        let mut fields = item.fields("operation")?;
         let version = fields.take("version")?.int()?;
         if version != Self::VERSION {
             return Err(Error::VersionUnknown { expected: Self::VERSION, found: version });
         }
         let operation = Self {
-            name: Name::new(&fields.take("name")?.text()?)?,
+            name: Name::new(fields.take("name")?.text()?)?,
             run: RunId::new(fields.take("run")?.fixed()?),
             nonce: NonceClaim::from_cbor(fields.take("nonce")?)?,
-            outcome: Name::new(&fields.take("outcome")?.text()?)?,
-            values: entries(fields.take("values")?, "values", value_from_cbor)?,
-            steps: entries(fields.take("steps")?, "steps", Step::from_cbor)?,
+            outcome: Name::new(fields.take("outcome")?.text()?)?,
+            values: entries(fields.take("values")?, value_from_cbor)?,
+            steps: entries(fields.take("steps")?, Step::from_cbor)?,
         };
         fields.finish()?;
         operation.check()?;
@@ -155,22 +165,21 @@ impl Operation {
         self.values.get(usize::try_from(index).ok()?)
     }
 
-    /// The step that gives the value; `None` for an operation input.
-    pub fn producer(&self, index: u32) -> Option<&Step> {
-        self.steps.iter().find(|step| step.outputs.contains(&index))
-    }
-
     /// Indices and rows of the operation's inputs: the values that no step gives.
     pub fn inputs(&self) -> impl Iterator<Item = (u32, &ValueEntry)> {
-        (0u32..).zip(&self.values).filter(|(index, _)| self.producer(*index).is_none())
+        let given = self.given();
+        (0u32..).zip(&self.values).filter(move |(index, _)| !given.contains(index))
+    }
+
+    /// Indices of the values that steps give.
+    fn given(&self) -> BTreeSet<u32> {
+        self.steps.iter().flat_map(|step| &step.outputs).copied().collect()
     }
 
     /// The algorithm that the format demands for a value: Poseidon where a step that promises `zk`
     /// takes or gives it. FORMAT.md §2.3.
     pub fn algorithm_of(steps: &[Step], index: u32) -> Algorithm {
-        let touches = |step: &Step| step.inputs.contains(&index) || step.outputs.contains(&index);
-        let proved = |step: &&Step| step.methods.contains(Method::Zk);
-        match steps.iter().filter(proved).any(touches) {
+        match proved(steps).contains(&index) {
             true => Algorithm::Poseidon,
             false => Algorithm::Sha256,
         }
@@ -179,8 +188,9 @@ impl Operation {
     fn check(&self) -> Result<(), Error> {
         distinct(self.values.iter().map(|value| &value.name))?;
         distinct(self.steps.iter().map(|step| &step.name))?;
+        let (outputs, proved) = (self.given(), proved(&self.steps));
         let mut known: Vec<bool> =
-            (0u32..).zip(&self.values).map(|(index, _)| self.producer(index).is_none()).collect();
+            (0u32..).zip(&self.values).map(|(index, _)| !outputs.contains(&index)).collect();
         let mut taken = vec![false; self.values.len()];
         let mut given = vec![false; self.values.len()];
         for step in &self.steps {
@@ -203,10 +213,13 @@ impl Operation {
             }
         }
         for ((index, value), taken) in (0u32..).zip(&self.values).zip(taken) {
-            if self.producer(index).is_none() && !taken {
+            if !outputs.contains(&index) && !taken {
                 return Err(Error::ValueUnused { value: value.name.clone() });
             }
-            let expected = Self::algorithm_of(&self.steps, index);
+            let expected = match proved.contains(&index) {
+                true => Algorithm::Poseidon,
+                false => Algorithm::Sha256,
+            };
             let found = value.commitment.algorithm();
             if found != expected {
                 return Err(Error::CommitmentAlgorithm {
@@ -224,22 +237,27 @@ impl Operation {
     }
 }
 
+/// Indices of the values that steps promising `zk` take or give.
+fn proved(steps: &[Step]) -> BTreeSet<u32> {
+    let proved = steps.iter().filter(|step| step.methods.contains(Method::Zk));
+    proved.flat_map(|step| step.inputs.iter().chain(&step.outputs)).copied().collect()
+}
+
 const OUT_OF_TABLE: &str = "it refers to a value outside the table";
 
-fn entries<T>(
-    item: Item,
-    field: &'static str,
-    read: impl Fn(Item) -> Result<T, Error>,
+fn entries<'a, T>(
+    item: Item<'a>,
+    read: impl Fn(Item<'a>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
     let items = item.list()?;
-    if items.is_empty() || items.len() > Operation::MAX_ENTRIES {
-        return Err(Error::FieldType { what: "operation", field, expected: "a list of 1 to 1024" });
+    if !(1..=Operation::MAX_ENTRIES).contains(&items.len()) {
+        return item.refuse("a list of 1 to 1024");
     }
-    items.into_iter().map(read).collect()
+    items.map(read).collect()
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a Name>) -> Result<(), Error> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name) {
             return Err(Error::NameRepeated { found: name.clone() });
@@ -257,11 +275,11 @@ fn value_to_cbor(value: &ValueEntry) -> Cbor {
     ])
 }
 
-fn value_from_cbor(item: Item) -> Result<ValueEntry, Error> {
+fn value_from_cbor(item: Item<'_>) -> Result<ValueEntry, Error> {
     let mut fields = item.fields("value")?;
-    let name = Name::new(&fields.take("name")?.text()?)?;
+    let name = Name::new(fields.take("name")?.text()?)?;
     let kind = Type::from_cbor(fields.take("type")?)?;
-    let algorithm = Algorithm::from_name(&fields.take("algorithm")?.text()?)?;
+    let algorithm = Algorithm::from_name(fields.take("algorithm")?.text()?)?;
     let commitment = Commitment::from_wire(algorithm, fields.take("commitment")?.fixed()?)?;
     fields.finish()?;
     Ok(ValueEntry { name, kind, commitment })

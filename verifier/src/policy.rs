@@ -3,15 +3,17 @@
 //! Nothing has a permissive default, unknown and repeated fields are refused, and every word that
 //! loosens a check is long enough to be seen.
 
+mod edit;
 mod image;
-mod json;
 mod learn;
 mod plan;
 mod release;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use wire::PolicyJson;
 
 pub use image::Image;
 pub use plan::{Plan, PlannedStep, PlannedValue};
@@ -19,38 +21,39 @@ pub use release::Release;
 
 use crate::{
     Error, UnixMillis,
+    attestation::Denied,
     ids::{Name, Nonce, OperationDigest, PolicyDigest, Sha256Digest},
+    json,
     value::Type,
 };
 
-/// A policy as its owner wrote it. Only [`Policy::from_json`] and [`Policy::learn`] make one that
-/// is consistent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a relying party demands. From text only [`Policy::from_json`] makes one, which checks it; [`Policy::learn`] makes
+/// one from a receipt, for its owner to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    version: u32,
-    /// Present and true in a policy learned from a receipt, until its owner has read it.
-    #[serde(default, skip_serializing_if = "is_false")]
     unreviewed: bool,
     operation: Name,
-    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     operation_digest: Option<OperationDigest>,
-    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
-    nonce: Option<Nonce>,
-    #[serde(default, skip_serializing_if = "is_false")]
-    accept_without_own_nonce: bool,
+    nonce: NonceRule,
     outcomes: Vec<Name>,
-    #[serde(deserialize_with = "json::unique")]
     inputs: BTreeMap<Name, InputRule>,
     releases: Vec<Release>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    denied_certificates: Vec<Denied>,
     accept_single_party_setup: bool,
-    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     live: Option<LiveRule>,
-    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     archived: Option<ArchivedRule>,
-    #[serde(skip)]
     digest: Option<PolicyDigest>,
+}
+
+/// Which nonce the operation must carry. FORMAT.md §9.3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NonceRule {
+    /// Any, or none: the receipt may be an old one.
+    Any,
+    /// The one that the caller gives with the receipt.
+    Caller,
+    /// This one.
+    Exactly(Nonce),
 }
 
 /// What an operation input must be. FORMAT.md §9.4.
@@ -67,7 +70,7 @@ pub enum InputRule {
 
 /// Ages in live mode. FORMAT.md §9.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct LiveRule {
     /// Greatest age of an attestation document.
     pub max_age_ms: u64,
@@ -77,13 +80,15 @@ pub struct LiveRule {
 
 /// When an attestation may have been made, in archived mode. FORMAT.md §9.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct ArchivedRule {
     /// Earliest time, inclusive.
     pub from_ms: u64,
     /// Latest time, inclusive.
     pub to_ms: u64,
 }
+
+json::only_objects!(ArchivedRule, LiveRule);
 
 impl ArchivedRule {
     /// Whether `time` lies in the window.
@@ -107,11 +112,10 @@ impl Policy {
                 format!("it has {} bytes, at most {} are allowed", text.len(), Self::MAX_BYTES);
             return Err(Error::PolicyMalformed { why });
         }
-        let mut policy: Self = serde_json::from_slice(text)
+        let json: PolicyJson = serde_json::from_slice(text)
             .map_err(|error| Error::PolicyMalformed { why: error.to_string() })?;
-        policy.digest = Some(PolicyDigest::new(*Sha256Digest::of(text).as_bytes()));
-        policy.check()?;
-        Ok(policy)
+        let digest = PolicyDigest::new(*Sha256Digest::of(text).as_bytes());
+        Ok(Self { digest: Some(digest), ..json.try_into()? })
     }
 
     /// The policy as JSON text for people.
@@ -125,11 +129,6 @@ impl Policy {
     /// Whether nobody has read it since it was learned from a receipt.
     pub const fn is_unreviewed(&self) -> bool {
         self.unreviewed
-    }
-
-    /// The policy without its mark: for its owner, who has read it.
-    pub fn reviewed_by_its_owner(self) -> Self {
-        Self { unreviewed: false, ..self }
     }
 
     /// SHA-256 of the text it was read from; `None` for one that was learned.
@@ -147,9 +146,9 @@ impl Policy {
         self.operation_digest
     }
 
-    /// The relying party's own nonce; `None` where it accepts operations without one.
-    pub const fn nonce(&self) -> Option<&Nonce> {
-        self.nonce.as_ref()
+    /// Which nonce the operation must carry.
+    pub const fn nonce(&self) -> &NonceRule {
+        &self.nonce
     }
 
     /// Outcomes that are accepted.
@@ -171,6 +170,11 @@ impl Policy {
     pub fn type_of(&self, name: &Name) -> Option<&Type> {
         let mut values = self.releases.iter().flat_map(|release| &release.plan().values);
         values.find(|value| value.name == *name).map(|value| &value.kind)
+    }
+
+    /// Certificates that are refused although their signatures hold.
+    pub fn denied_certificates(&self) -> &[Denied] {
+        &self.denied_certificates
     }
 
     /// Whether a key that one party made is accepted.
@@ -196,7 +200,7 @@ impl Policy {
                 words.push(format!("any_input_accepted: input {name} may be anything"));
             }
         }
-        if self.accept_without_own_nonce {
+        if self.nonce == NonceRule::Any {
             words.push("accept_without_own_nonce: the receipt may be an old one".to_owned());
         }
         if self.accept_single_party_setup {
@@ -215,15 +219,6 @@ impl Policy {
 
     fn check(&self) -> Result<(), Error> {
         let refuse = |why: String| Err(Error::PolicyInconsistent { why });
-        if self.version != Self::VERSION {
-            return Err(Error::VersionUnknown {
-                expected: i64::from(Self::VERSION),
-                found: i64::from(self.version),
-            });
-        }
-        if self.nonce.is_some() == self.accept_without_own_nonce {
-            return refuse("it names either a nonce or accept_without_own_nonce".to_owned());
-        }
         if self.outcomes.is_empty() {
             return refuse("it accepts no outcome".to_owned());
         }
@@ -237,7 +232,6 @@ impl Policy {
         }
         let ruled: BTreeSet<_> = self.inputs.keys().collect();
         for release in &self.releases {
-            release.check()?;
             if ruled != release.plan().inputs.iter().collect() {
                 let name = release.name();
                 let why = "inputs and plan.inputs of release";
@@ -253,9 +247,4 @@ impl Policy {
         }
         Ok(())
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }

@@ -13,6 +13,7 @@ use crate::{
     Error,
     ids::{Salt, first_31, tagged_sha256},
     value::{TensorType, Type},
+    work::{Work, does},
 };
 
 /// Full rounds.
@@ -62,10 +63,13 @@ pub fn pack(tensor: &TensorType, bytes: &[u8]) -> Result<Vec<Fr>, Error> {
     };
     let (low, _) = tensor.dtype().range().expect("packed types are integers");
     let width = tensor.dtype().width();
-    let mut elements = Vec::new();
-    for group in tensor.integers(bytes)?.chunks(slots_per_element(bits)) {
-        let mut packed = Vec::new();
-        for integer in group {
+    let slots = slots_per_element(bits);
+    let mut integers = tensor.iterate(bytes)?.peekable();
+    let mut elements = Vec::with_capacity(tensor.elements().div_ceil(slots.max(1)));
+    let mut packed = Vec::new();
+    while integers.peek().is_some() {
+        packed.clear();
+        for integer in integers.by_ref().take(slots) {
             packed.extend(integer.saturating_sub(low).to_le_bytes().iter().take(width));
         }
         elements.push(Fr::from_le_bytes_mod_order(&packed));
@@ -76,8 +80,9 @@ pub fn pack(tensor: &TensorType, bytes: &[u8]) -> Result<Vec<Fr>, Error> {
 /// Commitment to a tensor: the sponge starts as (domain, 0, 0), absorbs the salt and the packed
 /// elements, and gives its first rate element. FORMAT.md §2.4.
 pub fn commit(tensor: &TensorType, salt: &Salt, bytes: &[u8]) -> Result<Fr, Error> {
-    let mut input = vec![salt_element(salt)];
-    input.extend(pack(tensor, bytes)?);
+    let mut input = pack(tensor, bytes)?;
+    input.insert(0, salt_element(salt));
+    does(Work::Permutation, input.len().div_ceil(2));
     let mut sponge = PoseidonSponge::new(parameters());
     set_state(&mut sponge, [domain(tensor), Fr::from(0u64), Fr::from(0u64)]);
     sponge.absorb(&input);

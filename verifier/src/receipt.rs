@@ -31,7 +31,7 @@ pub struct Receipt {
     digest: OperationDigest,
     evidence: Vec<Evidence>,
     openings: Vec<Opening>,
-    cards: Vec<Vec<u8>>,
+    cards: Vec<(CardDigest, Vec<u8>)>,
 }
 
 impl Receipt {
@@ -40,19 +40,26 @@ impl Receipt {
 
     /// Reads a receipt in the one encoding it has. FORMAT.md §4.1.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let value = cbor::decode(bytes, "receipt", Self::MAX_BYTES)?;
-        let mut fields = Item::new("receipt", "it", value).fields("receipt")?;
+        let mut fields = cbor::decode(bytes, "receipt", Self::MAX_BYTES)?.fields("receipt")?;
         let operation_bytes = fields.take("operation")?.bytes()?;
+        let card = |item: Item<'_>| item.bytes().map(|bytes| (Card::digest(bytes), bytes.to_vec()));
+        let entries = Operation::MAX_ENTRIES;
         let receipt = Self {
-            operation: Operation::from_bytes(&operation_bytes)?,
-            digest: Operation::digest(&operation_bytes),
-            operation_bytes,
-            evidence: list(fields.take("evidence")?, Evidence::from_cbor)?,
-            openings: list(fields.take("openings")?, opening_from_cbor)?,
-            cards: list(fields.take("cards")?, Item::bytes)?,
+            operation: Operation::from_bytes(operation_bytes)?,
+            digest: Operation::digest(operation_bytes),
+            operation_bytes: operation_bytes.to_vec(),
+            // A step has one of each kind at most.
+            evidence: set(
+                "evidence",
+                fields.take("evidence")?,
+                entries.saturating_mul(2),
+                Evidence::from_cbor,
+            )?,
+            openings: set("openings", fields.take("openings")?, entries, opening_from_cbor)?,
+            cards: set("cards", fields.take("cards")?, entries, card)?,
         };
         fields.finish()?;
-        receipt.check_sets()?;
+        receipt.check_openings()?;
         Ok(receipt)
     }
 
@@ -76,7 +83,7 @@ impl Receipt {
 
     /// Adds a card, as its bytes; one that is there already is not added again.
     pub fn add_card(&mut self, card: Vec<u8>) {
-        insert(&mut self.cards, card, |card| cbor::bytes(card));
+        insert(&mut self.cards, (Card::digest(&card), card), |(_, card)| cbor::bytes(card));
     }
 
     /// Takes away the opening of a value, salt and bytes together.
@@ -90,7 +97,7 @@ impl Receipt {
             ("operation", cbor::bytes(&self.operation_bytes)),
             ("evidence", cbor::array(self.evidence.iter().map(Evidence::to_cbor))),
             ("openings", cbor::array(self.openings.iter().map(opening_to_cbor))),
-            ("cards", cbor::array(self.cards.iter().map(|card| cbor::bytes(card)))),
+            ("cards", cbor::array(self.cards.iter().map(|(_, card)| cbor::bytes(card)))),
         ]))
     }
 
@@ -116,17 +123,13 @@ impl Receipt {
 
     /// The cards, as they arrived, with their digests.
     pub fn cards(&self) -> impl Iterator<Item = (CardDigest, &[u8])> {
-        self.cards.iter().map(|card| (Card::digest(card), card.as_slice()))
+        self.cards.iter().map(|(digest, card)| (*digest, card.as_slice()))
     }
 
-    /// Sets are lists whose encoded items ascend strictly: one order, no repetition. FORMAT.md §4.1.
-    fn check_sets(&self) -> Result<(), Error> {
-        ascends("evidence", self.evidence.iter().map(Evidence::to_cbor))?;
-        ascends("openings", self.openings.iter().map(opening_to_cbor))?;
-        ascends("cards", self.cards.iter().map(|card| cbor::bytes(card)))?;
-        let values: Vec<_> = self.openings.iter().map(|opening| opening.value).collect();
+    /// At most one opening of a value of the table. FORMAT.md §4.3.
+    fn check_openings(&self) -> Result<(), Error> {
         let mut seen = std::collections::BTreeSet::new();
-        for value in values {
+        for value in self.openings.iter().map(|opening| opening.value) {
             let Some(entry) = self.operation.value(value) else {
                 return Err(Error::OpeningUnknown { index: value });
             };
@@ -138,10 +141,28 @@ impl Receipt {
     }
 }
 
-fn ascends(set: &'static str, items: impl Iterator<Item = Cbor>) -> Result<(), Error> {
-    let encoded: Vec<_> = items.map(|item| cbor::encode(&item)).collect();
-    let strictly = encoded.iter().zip(encoded.iter().skip(1)).all(|(a, b)| a < b);
-    if strictly { Ok(()) } else { Err(Error::SetNotAscending { set }) }
+/// Reads a list of at most `most` items whose encodings ascend strictly: one order, no repetition.
+/// FORMAT.md §4.1.
+fn set<'a, T>(
+    set: &'static str,
+    item: Item<'a>,
+    most: usize,
+    read: impl Fn(Item<'a>) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let items = item.list()?;
+    if items.len() > most {
+        return Err(Error::SetTooLong { set, limit: most, found: items.len() });
+    }
+    let mut list = Vec::new();
+    let mut before: Option<&[u8]> = None;
+    for item in items {
+        if before.is_some_and(|before| before >= item.encoded()) {
+            return Err(Error::SetNotAscending { set });
+        }
+        before = Some(item.encoded());
+        list.push(read(item)?);
+    }
+    Ok(list)
 }
 
 fn insert<T: PartialEq>(set: &mut Vec<T>, item: T, to_cbor: impl Fn(&T) -> Cbor) {
@@ -149,10 +170,6 @@ fn insert<T: PartialEq>(set: &mut Vec<T>, item: T, to_cbor: impl Fn(&T) -> Cbor)
         set.push(item);
         set.sort_by_cached_key(|item| cbor::encode(&to_cbor(item)));
     }
-}
-
-fn list<T>(item: Item, read: impl Fn(Item) -> Result<T, Error>) -> Result<Vec<T>, Error> {
-    item.list()?.into_iter().map(read).collect()
 }
 
 fn opening_to_cbor(opening: &Opening) -> Cbor {
@@ -163,12 +180,12 @@ fn opening_to_cbor(opening: &Opening) -> Cbor {
     ])
 }
 
-fn opening_from_cbor(item: Item) -> Result<Opening, Error> {
+fn opening_from_cbor(item: Item<'_>) -> Result<Opening, Error> {
     let mut fields = item.fields("opening")?;
     let value = fields.take("value")?.u32()?;
     let salt = Salt::new(fields.take("salt")?.fixed()?);
     let bytes = fields.take("bytes")?;
-    let bytes = if bytes.is_null() { None } else { Some(bytes.bytes()?) };
+    let bytes = if bytes.is_null() { None } else { Some(bytes.bytes()?.to_vec()) };
     fields.finish()?;
     Ok(Opening { value, salt, bytes })
 }

@@ -5,8 +5,10 @@ use serde::Serialize;
 use crate::{
     Error, ErrorKind,
     ids::{Name, OperationDigest, PolicyDigest},
-    operation::Methods,
+    operation::{Methods, Setting},
+    text::printable,
     value::Type,
+    verify::CheckId,
 };
 
 /// What came of a receipt under a policy. Its JSON form has a fixed order and is the same from
@@ -28,7 +30,9 @@ pub struct Report {
     pub operation: Option<OperationDigest>,
     /// Every check, in order.
     pub checks: Vec<Check>,
-    /// Every step, with the methods that held.
+    /// What is said of the whole operation, and who vouches for it; empty where the plan is not the release's.
+    pub claims: Vec<ClaimReport>,
+    /// Every step, with the methods that held; at most 64, where the plan is not the release's.
     pub steps: Vec<StepReport>,
     /// Values that were disclosed and match their commitments.
     pub values: Vec<ValueReport>,
@@ -114,6 +118,8 @@ pub struct StepReport {
     pub name: Name,
     /// What it computes.
     pub function: String,
+    /// Its settings; empty where the plan is not the release's.
+    pub settings: Vec<SettingReport>,
     /// Names of the values it takes.
     pub inputs: Vec<Name>,
     /// Names of the values it gives.
@@ -126,6 +132,28 @@ pub struct StepReport {
     pub pending: Methods,
     /// Whether what the policy demands of the step holds.
     pub satisfied: bool,
+}
+
+/// What is said of the whole operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClaimReport {
+    /// `outcome` or `nonce`.
+    pub field: &'static str,
+    /// What is said.
+    pub value: String,
+    /// The methods whose evidence covers it, or `operators-word` alone. FORMAT.md §10.3.
+    pub vouched_by: Vec<&'static str>,
+}
+
+/// A setting of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SettingReport {
+    /// Its name.
+    pub name: Name,
+    /// Its value.
+    pub value: Setting,
+    /// The methods whose evidence covers it, or `operators-word` alone. FORMAT.md §10.3.
+    pub vouched_by: Vec<&'static str>,
 }
 
 /// A value that was disclosed and matches its commitment.
@@ -177,17 +205,13 @@ impl Report {
 }
 
 impl Check {
-    pub(crate) fn new(
-        id: &'static str,
-        section: &'static str,
-        status: Status,
-        says: String,
-    ) -> Self {
+    pub(crate) fn new(id: CheckId, status: Status, says: String) -> Self {
+        let (id, section) = (id.name(), id.section());
         let (subject, code, kind, expected, found) = (None, None, None, None, None);
         Self { id, subject, status, section, code, kind, expected, found, says }
     }
 
-    pub(crate) fn failed(id: &'static str, error: &Error) -> Self {
+    pub(crate) fn failed(id: CheckId, error: &Error) -> Self {
         let kind = match error.kind() {
             ErrorKind::Malformed => "malformed",
             ErrorKind::NotPinned => "not-pinned",
@@ -197,9 +221,10 @@ impl Check {
         Self {
             code: Some(error.code()),
             kind: Some(kind),
+            section: error.section(),
             expected: error.expected(),
             found: error.found(),
-            ..Self::new(id, error.section(), Status::Fail, error.to_string())
+            ..Self::new(id, Status::Fail, error.to_string())
         }
     }
 
@@ -209,7 +234,7 @@ impl Check {
     }
 
     pub(crate) fn of(mut self, subject: impl core::fmt::Display) -> Self {
-        self.subject = Some(subject.to_string());
+        self.subject = Some(printable(&subject.to_string()).into_owned());
         self
     }
 }

@@ -1,5 +1,7 @@
 //! Values: tensors and byte strings, their types and their encodings (FORMAT.md §2).
 
+mod json;
+
 use core::fmt;
 
 use ciborium::Value as Cbor;
@@ -139,21 +141,24 @@ impl TensorType {
 
     /// The integers of a value, row-major. Errors: wrong length, or a type that is not integer.
     pub fn integers(&self, bytes: &[u8]) -> Result<Vec<i64>, Error> {
+        Ok(self.iterate(bytes)?.collect())
+    }
+
+    /// The same, one by one: a value may have millions.
+    pub(crate) fn iterate<'b>(
+        &self,
+        bytes: &'b [u8],
+    ) -> Result<impl Iterator<Item = i64> + use<'b>, Error> {
         self.check_length(bytes)?;
-        let chunks = bytes.chunks_exact(self.dtype.width());
-        let read = |chunk: &[u8]| -> Option<i64> {
-            Some(match self.dtype {
-                Dtype::F32 => return None,
-                Dtype::I8 => i64::from(i8::from_le_bytes(chunk.try_into().ok()?)),
-                Dtype::I16 => i64::from(i16::from_le_bytes(chunk.try_into().ok()?)),
-                Dtype::I32 => i64::from(i32::from_le_bytes(chunk.try_into().ok()?)),
-                Dtype::U8 => i64::from(u8::from_le_bytes(chunk.try_into().ok()?)),
-            })
+        let read: fn(&[u8]) -> Option<i64> = match self.dtype {
+            Dtype::F32 => return Err(Error::ValueNotInteger { found: self.to_string() }),
+            Dtype::I8 => |chunk| Some(i64::from(i8::from_le_bytes(chunk.try_into().ok()?))),
+            Dtype::I16 => |chunk| Some(i64::from(i16::from_le_bytes(chunk.try_into().ok()?))),
+            Dtype::I32 => |chunk| Some(i64::from(i32::from_le_bytes(chunk.try_into().ok()?))),
+            Dtype::U8 => |chunk| Some(i64::from(u8::from_le_bytes(chunk.try_into().ok()?))),
         };
-        chunks
-            .map(read)
-            .collect::<Option<_>>()
-            .ok_or_else(|| Error::ValueNotInteger { found: self.to_string() })
+        // Every chunk has the width of an element.
+        Ok(bytes.chunks_exact(self.dtype.width()).filter_map(read))
     }
 
     /// The bytes of a tensor with these integers, row-major. Errors: a count or an integer that
@@ -269,18 +274,19 @@ impl Type {
     }
 
     /// Reads a type descriptor.
-    pub(crate) fn from_cbor(item: cbor::Item) -> Result<Self, Error> {
+    pub(crate) fn from_cbor(item: cbor::Item<'_>) -> Result<Self, Error> {
         const EXPECTED: &str = r#"["tensor", dtype, shape, scale] or ["bytes", media type]"#;
-        let mut items = item.list()?.into_iter();
+        let mut items = item.list()?;
+        let parts =
+            |count: usize| Error::TypeInvalid { found: format!("{count} parts"), why: EXPECTED };
         let kind = items.next().map(cbor::Item::text).transpose()?;
-        let rest: Vec<_> = items.collect();
-        match kind.as_deref() {
+        match kind {
             Some("bytes") => {
-                let [media] = exactly(rest, EXPECTED)?;
-                Self::bytes(&media.text()?)
+                let [media] = items.exactly().map_err(parts)?;
+                Self::bytes(media.text()?)
             }
             Some("tensor") => {
-                let [dtype, shape, scale] = exactly(rest, EXPECTED)?;
+                let [dtype, shape, scale] = items.exactly().map_err(parts)?;
                 let name = dtype.text()?;
                 let dtype =
                     Dtype::ALL.into_iter().find(|dtype| dtype.name() == name).ok_or_else(|| {
@@ -289,8 +295,14 @@ impl Type {
                             why: "an element type is f32, i8, i16, i32 or u8",
                         }
                     })?;
-                let shape: Vec<u32> =
-                    shape.list()?.into_iter().map(cbor::Item::u32).collect::<Result<_, _>>()?;
+                let dimensions = shape.list()?;
+                if dimensions.len() > TensorType::MAX_RANK {
+                    return Err(Error::TypeInvalid {
+                        found: format!("a shape of {} dimensions", dimensions.len()),
+                        why: "a shape has 1 to 8 dimensions",
+                    });
+                }
+                let shape: Vec<u32> = dimensions.map(cbor::Item::u32).collect::<Result<_, _>>()?;
                 let scale = scale.int()?;
                 let scale = i8::try_from(scale).map_err(|_| Error::TypeInvalid {
                     found: scale.to_string(),
@@ -311,67 +323,12 @@ impl Type {
     }
 }
 
-fn exactly<const N: usize>(
-    items: Vec<cbor::Item>,
-    why: &'static str,
-) -> Result<[cbor::Item; N], Error> {
-    let count = items.len();
-    items.try_into().map_err(|_| Error::TypeInvalid { found: format!("{count} parts"), why })
-}
-
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(media) => write!(f, "bytes {media}"),
             Self::Tensor(tensor) => tensor.fmt(f),
         }
-    }
-}
-
-/// JSON form, in policies and reports: `{"dtype", "shape", "scale"}` or `{"media"}`.
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
-enum TypeJson {
-    Tensor(TensorJson),
-    Bytes(BytesJson),
-}
-
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TensorJson {
-    dtype: Dtype,
-    shape: Vec<u32>,
-    scale: i8,
-}
-
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BytesJson {
-    media: String,
-}
-
-impl serde::Serialize for Type {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.clone() {
-            Self::Bytes(media) => TypeJson::Bytes(BytesJson { media }),
-            Self::Tensor(TensorType { dtype, shape, scale }) => {
-                TypeJson::Tensor(TensorJson { dtype, shape, scale })
-            }
-        }
-        .serialize(serializer)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Type {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let json = <TypeJson as serde::Deserialize>::deserialize(from)?;
-        match json {
-            TypeJson::Bytes(BytesJson { media }) => Self::bytes(&media),
-            TypeJson::Tensor(TensorJson { dtype, shape, scale }) => {
-                TensorType::new(dtype, &shape, scale).map(Self::Tensor)
-            }
-        }
-        .map_err(serde::de::Error::custom)
     }
 }
 
@@ -430,7 +387,8 @@ mod tests {
             Type::Tensor(TensorType::new(Dtype::I8, &[1, 32], -4).unwrap()),
             Type::bytes("application/json").unwrap(),
         ] {
-            let item = cbor::Item::new("t", "type", kind.to_cbor());
+            let bytes = kind.descriptor();
+            let item = cbor::decode(&bytes, "type", 256).unwrap();
             assert_eq!(Type::from_cbor(item).unwrap(), kind);
             let json = serde_json::to_string(&kind).unwrap();
             assert_eq!(serde_json::from_str::<Type>(&json).unwrap(), kind);

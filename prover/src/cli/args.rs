@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use assay_verifier::ids::Nonce;
 use clap::{Args, Parser, Subcommand};
 
 /// Receipts for AI: which model ran, on what, under which proof, and what is still taken on trust.
@@ -301,6 +302,9 @@ pub(super) struct VerifyArgs {
     /// A value that you sent or received: PNG or JSON for a tensor, else the bytes.
     #[arg(long = "value", value_name = "NAME=FILE", value_parser = named_file)]
     pub(super) values: Vec<NamedFile>,
+    /// The nonce that you sent with the request: the operation must carry it, whatever the policy says.
+    #[arg(long, value_name = "HEX")]
+    pub(super) nonce: Option<Nonce>,
     /// Print the report as JSON.
     #[arg(long)]
     pub(super) json: bool,

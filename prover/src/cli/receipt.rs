@@ -6,7 +6,7 @@ use std::{
 };
 
 use assay_verifier::{
-    CallerValues, Clock, UnixMillis, explain as examine,
+    Clock, Expected, UnixMillis, explain as examine,
     policy::Policy,
     report::{Report, Verdict},
 };
@@ -57,18 +57,18 @@ fn report(args: &VerifyArgs) -> Result<Report, Error> {
         true => Clock::Archived,
         false => Clock::Live(clock(args.now_ms)?),
     };
-    let mut values = CallerValues::new();
+    let mut expected = Expected { nonce: args.nonce.clone(), ..Expected::default() };
     for given in &args.values {
         let Some(kind) = policy.type_of(&given.name) else {
             let name = given.name.clone();
             return Err(assay_verifier::Error::CallerValueUnknown { found: name }.into());
         };
         let bytes = input::read(&given.name, kind, &given.path)?;
-        if values.insert(given.name.clone(), bytes).is_some() {
+        if expected.values.insert(given.name.clone(), bytes).is_some() {
             return Err(Error::Usage { why: format!("--value {} is given twice", given.name) });
         }
     }
-    Ok(examine(&receipt, &policy, clock, &values))
+    Ok(examine(&receipt, &policy, clock, &expected))
 }
 
 fn outcome(report: &Report) -> Outcome {

@@ -1,9 +1,10 @@
 //! A receipt must convince its own maker before it goes out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assay_verifier::{
-    CallerValues, Clock, UnixMillis, explain,
+    Clock, Expected, UnixMillis, explain,
+    ids::Name,
     policy::Policy,
     receipt::Receipt,
     report::{Report, Status},
@@ -21,18 +22,18 @@ use crate::error::Error;
 pub(crate) fn stands(
     receipt: &Receipt,
     pending: &BTreeSet<u32>,
-    given: Option<&CallerValues>,
+    given: Option<&BTreeMap<Name, Vec<u8>>>,
     now: UnixMillis,
 ) -> Result<(), Error> {
     let (receipt, unsigned) = signed_part(receipt)?;
     let pending: BTreeSet<u32> = pending.union(&unsigned).copied().collect();
-    let policy = Policy::learn(&receipt)?.reviewed_by_its_owner();
+    let mut policy = Policy::learn(&receipt)?.reviewed_by_its_owner();
     let operation = receipt.operation();
-    let mut values = CallerValues::new();
-    let mut hidden = Vec::new();
+    let mut values = BTreeMap::new();
     for (index, input) in operation.inputs() {
         let Some(opening) = receipt.openings().iter().find(|opening| opening.value == index) else {
-            hidden.push(input.name.clone());
+            // Nobody can hold it against anything.
+            policy = policy.with_any_input(&input.name);
             continue;
         };
         let bytes = given.map_or(opening.bytes.as_ref(), |given| given.get(&input.name));
@@ -46,10 +47,9 @@ pub(crate) fn stands(
             values.insert(value.name.clone(), bytes.clone());
         }
     }
-    let policy = if hidden.is_empty() { policy } else { accepting_hidden(&policy, &hidden)? };
     let upgraded = given.is_none() && policy.archived().is_some();
     let clock = if upgraded { Clock::Archived } else { Clock::Live(now) };
-    let report = explain(&receipt.to_bytes(), &policy, clock, &values);
+    let report = explain(&receipt.to_bytes(), &policy, clock, &Expected { nonce: None, values });
     let awaited: BTreeSet<&str> = (0u32..)
         .zip(&operation.steps)
         .filter(|(index, _)| pending.contains(index))
@@ -96,19 +96,4 @@ fn refused(report: &Report, awaited: &BTreeSet<&str>) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// The policy, for inputs that the receipt does not disclose: nobody can hold them against anything.
-fn accepting_hidden(
-    policy: &Policy,
-    hidden: &[assay_verifier::ids::Name],
-) -> Result<Policy, Error> {
-    let mut json: serde_json::Value = serde_json::from_str(&policy.to_json())
-        .map_err(|error| Error::Usage { why: error.to_string() })?;
-    for name in hidden {
-        if let Some(rule) = json.pointer_mut(&format!("/inputs/{name}")) {
-            *rule = "any_input_accepted".into();
-        }
-    }
-    Ok(Policy::from_json(json.to_string().as_bytes())?)
 }

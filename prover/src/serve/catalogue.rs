@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use assay_verifier::{
     ids::{Name, Nonce},
     operation::NonceClaim,
-    policy::Policy,
+    policy::{NonceRule, Policy},
     receipt::Receipt,
 };
 
@@ -132,14 +132,13 @@ impl Offered {
         nonce: Option<&Nonce>,
     ) -> Result<Vec<(Choice, serde_json::Value)>, Error> {
         let suggest = |(choice, sample): (&Choice, &Receipt)| {
-            let text = Policy::learn(sample)?.to_json();
-            let mut policy: serde_json::Value = serde_json::from_str(&text)
-                .map_err(|error| Error::Usage { why: error.to_string() })?;
-            if let (Some(fields), Some(nonce)) = (policy.as_object_mut(), nonce) {
-                fields.remove("accept_without_own_nonce");
-                fields.insert("nonce".to_owned(), nonce.to_string().into());
-            }
-            Ok((choice.clone(), policy))
+            let policy = Policy::learn(sample)?;
+            let policy = match nonce {
+                None => policy,
+                Some(nonce) => policy.with_nonce(NonceRule::Exactly(nonce.clone())),
+            };
+            let json = serde_json::to_value(policy);
+            Ok((choice.clone(), json.map_err(|error| Error::Usage { why: error.to_string() })?))
         };
         self.choices.iter().zip(&self.samples).map(suggest).collect()
     }

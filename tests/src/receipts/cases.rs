@@ -26,6 +26,8 @@ pub struct Case {
     pub now: Option<u64>,
     /// What the caller brings.
     pub values: BTreeMap<String, Vec<u8>>,
+    /// The nonce that the caller made.
+    pub nonce: Option<Vec<u8>>,
     /// The bytes that arrive, where they are not what the fixture makes.
     pub bytes: Option<Vec<u8>>,
 }
@@ -37,11 +39,12 @@ impl Case {
 
     /// A case of this operation, in order.
     fn of(fixture: Fixture) -> Self {
-        let values = fixture.caller_values().into_iter();
+        let values = fixture.expected().values.into_iter();
         Self {
             policy: fixture.policy(),
             now: Some(NOW),
             values: values.map(|(name, bytes)| (name.to_string(), bytes)).collect(),
+            nonce: None,
             bytes: None,
             fixture,
         }
@@ -87,6 +90,7 @@ fn vector((name, expect, note, make): &Row) -> Vector {
         now_ms: case.now,
         policy,
         values: case.values,
+        nonce: case.nonce,
         receipt: case.bytes.unwrap_or_else(|| case.fixture.bytes()),
     }
 }

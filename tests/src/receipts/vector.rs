@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use assay_verifier::{
+    Expected,
+    ids::{Name, Nonce},
+};
+
 /// One receipt under one policy, and what must come of it.
 pub struct Vector {
     /// Name of the file, without its ending.
@@ -16,11 +21,22 @@ pub struct Vector {
     pub policy: String,
     /// What the caller brings.
     pub values: BTreeMap<String, Vec<u8>>,
+    /// The nonce that the caller made.
+    pub nonce: Option<Vec<u8>>,
     /// The receipt.
     pub receipt: Vec<u8>,
 }
 
 impl Vector {
+    /// What the caller knows by itself.
+    pub fn expected(&self) -> Expected {
+        let named = |(name, bytes): (&String, &Vec<u8>)| {
+            (Name::new(name).expect("a name inside the grammar"), bytes.clone())
+        };
+        let nonce = self.nonce.as_deref().map(|nonce| Nonce::new(nonce).expect("16 to 64 bytes"));
+        Expected { nonce, values: self.values.iter().map(named).collect() }
+    }
+
     /// The file. Policies are files of their own, `policy`.
     pub fn to_file(&self, policy: &str) -> Vec<u8> {
         let mut head = format!("expect: {}\n", self.expect);
@@ -32,6 +48,9 @@ impl Vector {
         writeln!(head, "policy: {policy}").expect("memory");
         for (name, bytes) in &self.values {
             writeln!(head, "value {name}: {}", hex::encode(bytes)).expect("memory");
+        }
+        if let Some(nonce) = &self.nonce {
+            writeln!(head, "nonce: {}", hex::encode(nonce)).expect("memory");
         }
         writeln!(head, "note: {}\n", self.note).expect("memory");
         [head.as_bytes(), &self.receipt].concat()

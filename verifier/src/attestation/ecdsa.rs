@@ -18,6 +18,7 @@ use p384::{
 };
 
 use super::{field::Element, wnaf};
+use crate::work::{Work, does};
 
 /// Verifies signatures: holds multiples of the generator, so that a document's signatures share them.
 pub(super) struct Es384 {
@@ -37,6 +38,7 @@ impl Es384 {
         digest: &[u8; 48],
         signature: &Signature,
     ) -> bool {
+        does(Work::Signature, 1);
         let (r, s) = signature.split_scalars();
         let inverse = *s.invert_vartime();
         let u1 = scalar(digest) * inverse;

@@ -14,6 +14,7 @@ use super::{
     roots::Root,
     verify::{Archived, Authentic, Live, Mode},
 };
+use crate::printable;
 
 /// What an accepted document says. Only a [`Live`] or an [`Archived`] has one.
 ///
@@ -152,12 +153,12 @@ impl Report {
             mode,
             root: RootReport {
                 aws: root.is_aws(),
-                common_name: root.subject_common_name().into(),
+                common_name: shown(root.subject_common_name()),
                 sha256: hex::encode(root.sha256()),
             },
-            module_id: authentic.module_id().into(),
-            instance: authentic.instance().into(),
-            region: authentic.region().map(Into::into),
+            module_id: shown(authentic.module_id()),
+            instance: shown(authentic.instance()),
+            region: authentic.region().map(shown),
             launched_ms: authentic.launched_unix_millis(),
             timestamp_ms: authentic.timestamp().get(),
             leaf_ms: [from.unix_millis(), to.unix_millis()],
@@ -188,16 +189,16 @@ impl Inspection {
         let leaf_name = chain.last().and_then(|leaf| leaf.common_name().ok());
         let zero = |index| document.unverified_pcrs().any(|pcr| pcr == (index, Pcr::ZERO));
         let certificates = chain.iter().map(|certificate| CertificateReport {
-            common_name: certificate.common_name().ok().map(Into::into),
+            common_name: certificate.common_name().ok().map(shown),
             window_ms: [certificate.not_before(), certificate.not_after()]
                 .map(|time| time.unix_millis()),
             serial: hex::encode(certificate.serial()),
         });
         Ok(Self {
             notice: "NOT VERIFIED: this is what the bytes say",
-            module_id: module_id.into(),
-            instance: name::instance(module_id).map(Into::into),
-            region: leaf_name.and_then(|leaf| name::region(module_id, leaf)).map(Into::into),
+            module_id: shown(module_id),
+            instance: name::instance(module_id).map(shown),
+            region: leaf_name.and_then(|leaf| name::region(module_id, leaf)).map(shown),
             launched_ms: name::launched(module_id),
             timestamp_ms: document.unverified_timestamp().get(),
             enclave: started(match CODE.into_iter().all(zero) {
@@ -259,7 +260,7 @@ fn bill(authentic: &Authentic<'_>, mode: Clock, loosened: &[&'static str]) -> Ve
 }
 
 fn whose(root: &Root) -> String {
-    let (who, sha256) = (root.subject_common_name(), hex::encode(root.sha256()));
+    let (who, sha256) = (shown(root.subject_common_name()), hex::encode(root.sha256()));
     match (root.is_aws(), root.is_development()) {
         (true, _) => "AWS Nitro hardware root G1".to_owned(),
         (false, true) => format!(
@@ -276,6 +277,11 @@ const fn started(mode: Mode) -> &'static str {
         Mode::Debug => "debug",
         Mode::Production => "production",
     }
+}
+
+/// A document's own text, as a report may repeat it.
+fn shown(text: &str) -> String {
+    printable(text).into_owned()
 }
 
 fn registers(pcrs: impl Iterator<Item = (u8, Pcr)>) -> BTreeMap<u8, String> {

@@ -8,7 +8,7 @@ use crate::{
     Error,
     cbor::{self, Item},
     ids::Name,
-    operation::ValueEntry,
+    operation::{Step, ValueEntry},
     poseidon,
     value::{TensorType, Type},
 };
@@ -107,24 +107,27 @@ impl Port {
         }
     }
 
-    pub(super) fn list_from_cbor(item: Item) -> Result<Vec<Self>, Error> {
-        item.list()?.into_iter().map(Self::from_cbor).collect()
+    pub(super) fn list_from_cbor(item: Item<'_>) -> Result<Vec<Self>, Error> {
+        let items = item.list()?;
+        if items.len() > Step::MAX_VALUES {
+            return item.refuse("a list of 1 to 64");
+        }
+        items.map(Self::from_cbor).collect()
     }
 
     /// Errors: another form; a public port of a type without slots; a range that is empty or not
     /// within the type.
-    fn from_cbor(item: Item) -> Result<Self, Error> {
-        let mut items = item.list()?.into_iter();
+    fn from_cbor(item: Item<'_>) -> Result<Self, Error> {
+        let mut items = item.list()?;
         let (kind, word) = items.next().zip(items.next()).ok_or_else(wrong)?;
         let (kind, word) = (Type::from_cbor(kind)?, word.text()?);
-        let rest: Vec<_> = items.collect();
-        let visibility = match word.as_str() {
-            COMMITTED if rest.is_empty() => Visibility::Committed,
+        let visibility = match word {
+            COMMITTED if items.len() == 0 => Visibility::Committed,
             LISTED => {
-                let [low, high] = rest.try_into().map_err(|_| wrong())?;
+                let [low, high] = items.exactly().map_err(|_| wrong())?;
                 Visibility::Listed { low: low.int()?, high: high.int()? }
             }
-            PACKED if rest.is_empty() => Visibility::Packed,
+            PACKED if items.len() == 0 => Visibility::Packed,
             _ => return Err(wrong()),
         };
         let port = Self { kind, visibility };
@@ -173,8 +176,7 @@ mod tests {
 
     fn read(ports: &[Cbor]) -> Result<Vec<Port>, Error> {
         let bytes = cbor::encode(&cbor::array(ports.iter().cloned()));
-        let value = cbor::decode(&bytes, "card", 4096)?;
-        Port::list_from_cbor(Item::new("card", "ports", value))
+        Port::list_from_cbor(cbor::decode(&bytes, "card", 4096)?)
     }
 
     const LISTED_0_TO_9: Visibility = Visibility::Listed { low: 0, high: 9 };

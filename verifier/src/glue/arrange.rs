@@ -5,6 +5,12 @@ use std::cmp::Reverse;
 use super::refuse;
 use crate::{Error, value::TensorType};
 
+/// Index of the greatest element, the lowest among equals.
+pub(super) fn index_of_greatest(integers: &[i64]) -> Vec<i64> {
+    let order = integers.iter().map(|integer| Reverse(*integer)).zip(0i64..);
+    order.min().map(|(_, index)| index).into_iter().collect()
+}
+
 /// Indices of the `k` greatest elements, row-major, greatest first, the lowest index first among
 /// equals.
 pub(super) fn greatest(integers: &[i64], k: usize) -> Vec<i64> {

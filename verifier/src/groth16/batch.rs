@@ -11,7 +11,11 @@ use ark_ec::{AffineRepr as _, CurveGroup as _, VariableBaseMSM as _, pairing::Pa
 use ark_ff::PrimeField as _;
 
 use super::{Proof, VerifyingKey, write};
-use crate::{Error, ids::tagged_sha256};
+use crate::{
+    Error,
+    ids::tagged_sha256,
+    work::{Work, does},
+};
 
 /// That a proof holds for public inputs under a key.
 pub struct Statement {
@@ -40,21 +44,30 @@ impl Statement {
     }
 }
 
-/// The statements that hold: all at once, or else half by half.
-pub fn that_hold(statements: &[Statement]) -> Vec<&Statement> {
+/// Statements that are found to hold together: all at once, or else half of the receipts and the other half, down to single
+/// ones. `receipts` are the statements of each receipt.
+///
+/// Groups that do not hold are paid for in vain, so no more is tried once they come to twice the statements there are: what is
+/// not among those returned does not hold, or was not tried.
+pub fn that_hold(receipts: &[Vec<Statement>]) -> Vec<&Statement> {
     // Each on its own terms first: `ark-groth16`'s equation would take any number of inputs.
     let sound = |statement: &&Statement| statement.inputs.len() == statement.key.public_inputs;
-    let mut wanted = vec![statements.iter().filter(sound).collect::<Vec<_>>()];
-    let mut hold = Vec::new();
+    let of = |group: &[Vec<Statement>]| group.iter().flatten().filter(sound).count();
+    let mut in_vain = of(receipts).saturating_mul(2);
+    let (mut wanted, mut hold) = (vec![receipts], Vec::new());
     while let Some(group) = wanted.pop() {
-        match group.as_slice() {
-            [] => {}
-            [one] => hold.extend(one.check().is_ok().then_some(*one)),
-            many if all_hold(many) => hold.extend(many),
-            many => {
-                let (left, right) = many.split_at(many.len().div_ceil(2));
-                wanted.extend([left.to_vec(), right.to_vec()]);
-            }
+        let statements: Vec<_> = group.iter().flatten().filter(sound).collect();
+        if statements.len() < 2 || statements.len() > in_vain {
+            continue;
+        }
+        if all_hold(&statements) {
+            hold.extend(statements);
+            continue;
+        }
+        in_vain = in_vain.saturating_sub(statements.len());
+        if group.len() > 1 {
+            let (left, right) = group.split_at(group.len().div_ceil(2));
+            wanted.extend([left, right]);
         }
     }
     hold
@@ -87,9 +100,12 @@ fn all_hold(statements: &[&Statement]) -> bool {
         }
         sums.c += proof.c * by;
     }
+    // Two multiples of each proof's points, and per key those of its own.
+    does(Work::Product, statements.len().saturating_mul(2));
     for Sums { key, coefficients, inputs, c } in sums.into_values() {
         let key = &key.prepared.vk;
         let scalars = [[coefficients].as_slice(), &inputs].concat();
+        does(Work::Product, scalars.len());
         let Ok(ic) = G1Projective::msm(&key.gamma_abc_g1, &scalars) else { return false };
         left.extend([-(key.alpha_g1 * coefficients), -ic, -c].map(|point| point.into_affine()));
         right.extend([key.beta_g2, key.gamma_g2, key.delta_g2]);
@@ -98,6 +114,7 @@ fn all_hold(statements: &[&Statement]) -> bool {
     if left.iter().any(|point| point.is_zero()) {
         return statements.iter().all(|statement| statement.check().is_ok());
     }
+    does(Work::Pairing, left.len());
     Bls12_381::multi_pairing(left, right).0 == ark_ff::One::one()
 }
 

@@ -138,6 +138,21 @@ pub enum Setting {
     Text(String),
 }
 
+impl Setting {
+    /// Longest text, in bytes: a word, a number or a path, never a prompt.
+    pub const MAX_TEXT: usize = 256;
+}
+
+impl core::fmt::Display for Setting {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
+}
+
 /// Effective settings of a step, by name.
 pub type Settings = BTreeMap<Name, Setting>;
 
@@ -162,7 +177,9 @@ pub struct Step {
 
 impl Step {
     /// Most inputs and most outputs.
-    const MAX_VALUES: usize = 64;
+    pub(crate) const MAX_VALUES: usize = 64;
+    /// Most settings: a language model has some twenty.
+    const MAX_SETTINGS: usize = 64;
 
     /// What one step can say without looking at others. FORMAT.md §3.2.
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -209,13 +226,17 @@ impl Step {
         cbor::map(fields.into_iter().chain(card))
     }
 
-    pub(super) fn from_cbor(item: Item) -> Result<Self, Error> {
+    pub(super) fn from_cbor(item: Item<'_>) -> Result<Self, Error> {
         let mut fields = item.fields("step")?;
-        let indices = |item: Item| -> Result<Vec<u32>, Error> {
-            item.list()?.into_iter().map(Item::u32).collect()
+        let indices = |item: Item<'_>| -> Result<Vec<u32>, Error> {
+            let items = item.list()?;
+            if items.len() > Self::MAX_VALUES {
+                return item.refuse("a list of 1 to 64");
+            }
+            items.map(Item::u32).collect()
         };
         let step = Self {
-            name: Name::new(&fields.take("name")?.text()?)?,
+            name: Name::new(fields.take("name")?.text()?)?,
             function: function_from_cbor(fields.take("function")?)?,
             settings: settings_from_cbor(fields.take("settings")?)?,
             inputs: indices(fields.take("inputs")?)?,
@@ -231,36 +252,41 @@ impl Step {
     }
 }
 
-fn function_from_cbor(item: Item) -> Result<Function, Error> {
+fn function_from_cbor(item: Item<'_>) -> Result<Function, Error> {
     const EXPECTED: &str = r#"["model", digest] or ["glue", name]"#;
     let [kind, which] = item.tuple(EXPECTED)?;
-    match kind.text()?.as_str() {
-        "glue" => Ok(Function::Glue(Name::new(&which.text()?)?)),
+    match kind.text()? {
+        "glue" => Ok(Function::Glue(Name::new(which.text()?)?)),
         "model" => Ok(Function::Model(ModelDigest::new(which.fixed()?))),
         _ => which.refuse(EXPECTED),
     }
 }
 
-fn settings_from_cbor(item: Item) -> Result<Settings, Error> {
-    let entries = item.entries()?;
-    entries.into_iter().map(|(name, item)| Ok((Name::new(&name)?, setting(item)?))).collect()
+fn settings_from_cbor(item: Item<'_>) -> Result<Settings, Error> {
+    let entries = item.entries(Step::MAX_SETTINGS, "a map of at most 64 settings")?;
+    entries.into_iter().map(|(name, item)| Ok((Name::new(name)?, setting(item)?))).collect()
 }
 
-fn setting(item: Item) -> Result<Setting, Error> {
+fn setting(item: Item<'_>) -> Result<Setting, Error> {
     if item.is_bool() {
         item.bool().map(Setting::Bool)
     } else if item.is_text() {
-        item.text().map(Setting::Text)
+        let text = item.word(Setting::MAX_TEXT, "at most 256 printable ASCII characters")?;
+        Ok(Setting::Text(text.to_owned()))
     } else {
         item.int().map(Setting::Int)
     }
 }
 
-fn methods_from_cbor(item: Item) -> Result<Methods, Error> {
+fn methods_from_cbor(item: Item<'_>) -> Result<Methods, Error> {
     const EXPECTED: &str = "an ascending list of recompute, tee and zk";
     let wrong = Error::FieldType { what: "step", field: "methods", expected: EXPECTED };
+    let items = item.list()?;
+    if items.len() > Method::ALL.len() {
+        return Err(wrong);
+    }
     let mut methods = Vec::new();
-    for item in item.list()? {
+    for item in items {
         let name = item.text()?;
         let method = Method::ALL.into_iter().find(|method| method.name() == name);
         methods.push(method.ok_or(wrong.clone())?);

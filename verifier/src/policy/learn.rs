@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ArchivedRule, Image, InputRule, LiveRule, Plan, PlannedStep, PlannedValue, Policy, Release,
+    ArchivedRule, Image, InputRule, LiveRule, NonceRule, Plan, PlannedStep, PlannedValue, Policy,
+    Release, image::configures,
 };
 use crate::{
     Error,
-    attestation::{Document, PcrSet, Root},
+    attestation::{Document, Pcr, PcrSet, Root},
     card::{Card, Setup},
     ids::Name,
     operation::{Function, Method, NonceClaim, Operation},
@@ -23,8 +24,8 @@ impl Policy {
         let (images, window) = learn_images(receipt)?;
         let plan = learn_plan(operation, &images);
         let nonce = match &operation.nonce {
-            NonceClaim::Client(nonce) => Some(nonce.clone()),
-            NonceClaim::None | NonceClaim::Server(_) => None,
+            NonceClaim::Client(nonce) => NonceRule::Exactly(nonce.clone()),
+            NonceClaim::None | NonceClaim::Server(_) => NonceRule::Any,
         };
         let rules = plan.inputs.iter().map(|name| (name.clone(), InputRule::CallerBytes));
         let mut single_party = false;
@@ -32,11 +33,9 @@ impl Policy {
             single_party |= Card::from_bytes(card)?.setup == Setup::SingleParty;
         }
         Ok(Self {
-            version: Self::VERSION,
             unreviewed: true,
             operation: operation.name.clone(),
             operation_digest: None,
-            accept_without_own_nonce: nonce.is_none(),
             nonce,
             outcomes: vec![operation.outcome.clone()],
             inputs: rules.collect(),
@@ -45,6 +44,7 @@ impl Policy {
                 plan,
                 images.into_iter().map(|learned| (learned.name, learned.image)).collect(),
             )],
+            denied_certificates: Vec::new(),
             accept_single_party_setup: single_party,
             live: Some(LiveRule {
                 max_age_ms: DEFAULT_MAX_AGE_MS,
@@ -77,7 +77,7 @@ fn learn_images(receipt: &Receipt) -> Result<(Vec<Learned>, Option<ArchivedRule>
         let chain = document.unverified_chain()?;
         let root = chain.first().map(|root| Root::named(root.der())).transpose()?;
         let root = root.unwrap_or_else(Root::aws_g1);
-        let wanted = |(index, _): &(u8, _)| matches!(index, 0 | 1 | 2 | 16);
+        let wanted = |(index, pcr): &(u8, Pcr)| matches!(index, 0..=2) || configures(*index, *pcr);
         let pcrs = PcrSet::new(document.unverified_pcrs().filter(wanted))
             .map_err(|error| Error::PolicyInconsistent { why: error.to_string() })?;
         let image = Image::new(pcrs, root);

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::json;
 use crate::{
     Error,
     ids::{CardDigest, Name},
+    json,
     operation::{Function, Methods, Operation, Setting, Settings, Step},
     value::Type,
 };
 
 /// The steps, wiring and types that a policy accepts, and no others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Plan {
     /// The value table, in order.
     pub values: Vec<PlannedValue>,
@@ -28,7 +28,7 @@ pub struct Plan {
 
 /// A value and its type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct PlannedValue {
     /// Its name.
     pub name: Name,
@@ -39,7 +39,7 @@ pub struct PlannedValue {
 
 /// A step and what is demanded of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct PlannedStep {
     /// Its name.
     pub name: Name,
@@ -69,6 +69,8 @@ pub struct PlannedStep {
     pub card: Option<CardDigest>,
 }
 
+json::only_objects!(Plan, PlannedValue, PlannedStep);
+
 impl Plan {
     /// The planned step at an index.
     pub fn step(&self, index: u32) -> Option<&PlannedStep> {
@@ -84,6 +86,13 @@ impl Plan {
         }
         if self.results.is_empty() {
             return refuse("plan.results is empty: there would be nothing to learn".to_owned());
+        }
+        let distinct: BTreeSet<_> = self.results.iter().collect();
+        if distinct.len() != self.results.len() {
+            return refuse("plan.results names a value twice".to_owned());
+        }
+        if let Some(name) = self.results.iter().find(|name| self.inputs.contains(name)) {
+            return refuse(format!("result {name} is an input: nothing would show it"));
         }
         let named = self.inputs.iter().chain(&self.results);
         let wired = self.steps.iter().flat_map(|step| step.inputs.iter().chain(&step.outputs));
@@ -113,9 +122,7 @@ impl Plan {
         let found: Vec<_> = operation.values.iter().map(|v| (&v.name, &v.kind)).collect();
         if expected != found {
             let show = |values: &[(&Name, &Type)]| {
-                let each: Vec<_> =
-                    values.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-                each.join(", ")
+                joined(values.len(), values.iter().map(|(name, kind)| format!("{name}: {kind}")))
             };
             return Err(Error::PlanValues { expected: show(&expected), found: show(&found) });
         }
@@ -184,6 +191,15 @@ impl PlannedStep {
 }
 
 fn list(names: &[Name]) -> String {
-    let names: Vec<_> = names.iter().map(Name::as_str).collect();
-    names.join(", ")
+    joined(names.len(), names.iter().map(Name::to_string))
+}
+
+/// The first of them, and how many there are: a receipt may have a thousand.
+fn joined(count: usize, each: impl Iterator<Item = String>) -> String {
+    const MOST: usize = 32;
+    let mut text = each.take(MOST).collect::<Vec<_>>().join(", ");
+    if count > MOST {
+        text.push_str(&format!(", … ({count} in all)"));
+    }
+    text
 }

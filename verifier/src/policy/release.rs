@@ -4,29 +4,87 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Image, Plan, PlannedStep, json};
+use super::{Image, Plan, PlannedStep};
 use crate::{
-    Error,
+    Error, UnixMillis,
     ids::Name,
+    json,
     operation::{Method, Methods},
 };
 
 /// One release. A receipt is of one release as a whole: nothing of one is mixed with another's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+///
+/// Invariants, held by `check`: the plan is consistent; every step says what is demanded of it, or that nothing is; images and
+/// cards that are demanded are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     name: Name,
+    not_after: Option<UnixMillis>,
+    default_evidence: Vec<Methods>,
+    plan: Plan,
+    images: BTreeMap<Name, Image>,
+}
+
+/// The JSON form.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(super) struct ReleaseJson {
+    name: Name,
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
+    not_after_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     default_evidence: Vec<Methods>,
     plan: Plan,
     #[serde(default, deserialize_with = "json::unique")]
     images: BTreeMap<Name, Image>,
 }
+json::only_objects!(ReleaseJson);
+
+impl From<Release> for ReleaseJson {
+    fn from(release: Release) -> Self {
+        let Release { name, not_after, default_evidence, plan, images } = release;
+        let not_after_ms = not_after.map(UnixMillis::get);
+        Self { name, not_after_ms, default_evidence, plan, images }
+    }
+}
+
+impl TryFrom<ReleaseJson> for Release {
+    type Error = Error;
+
+    fn try_from(json: ReleaseJson) -> Result<Self, Error> {
+        let ReleaseJson { name, not_after_ms, default_evidence, plan, images } = json;
+        let not_after = not_after_ms.map(UnixMillis::new).transpose().map_err(|error| {
+            Error::PolicyInconsistent { why: format!("not_after_ms of release {name}: {error}") }
+        })?;
+        let release = Self { name, not_after, default_evidence, plan, images };
+        release.check()?;
+        Ok(release)
+    }
+}
 
 impl Release {
     /// A release in which every step says itself what is demanded of it.
     pub(super) const fn new(name: Name, plan: Plan, images: BTreeMap<Name, Image>) -> Self {
-        Self { name, default_evidence: Vec::new(), plan, images }
+        Self { name, not_after: None, default_evidence: Vec::new(), plan, images }
+    }
+
+    /// The release under another name.
+    pub(super) fn named(self, name: Name) -> Self {
+        Self { name, ..self }
+    }
+
+    /// The release with these settings left free wherever a step fixes them.
+    pub(super) fn freeing(mut self, settings: &[Name]) -> Self {
+        for step in &mut self.plan.steps {
+            let fixed = settings.iter().filter(|name| step.settings.remove(*name).is_some());
+            step.free_settings.extend(fixed.cloned());
+        }
+        self
+    }
+
+    /// When it was last accepted; `None` for as long as the policy is.
+    pub const fn not_after(&self) -> Option<UnixMillis> {
+        self.not_after
     }
 
     /// Its name, for reports.
@@ -77,7 +135,7 @@ impl Release {
     }
 
     /// What a release can say wrongly.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         let refuse = |why: String| Err(Error::PolicyInconsistent { why });
         self.plan.check()?;
         if self.default_evidence.iter().any(Methods::is_empty) {

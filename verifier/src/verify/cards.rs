@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{batch::Known, examination::Examination};
+use super::{check_id::CheckId, examination::Examination, known::Known};
 use crate::{
     Error,
     card::{Card, Port, Setup},
@@ -28,25 +28,30 @@ pub(super) fn check(
     let mut checked = BTreeMap::new();
     for (digest, bytes) in receipt.cards() {
         match read(exam, receipt, digest, bytes, known) {
-            Ok(card) => {
+            Ok(Some(card)) => {
                 let says =
                     "the key is sound, and the card fits the steps that refer to it".to_owned();
-                exam.note(Check::new("card", "6.4", Status::Pass, says).of(digest));
+                exam.note(Check::new(CheckId::Card, Status::Pass, says).of(digest));
                 checked.insert(digest, card);
             }
-            Err(error) => exam.fail_of("card", &digest, error),
+            Ok(None) => {
+                let says = "the policy does not pin it: its key is not looked at".to_owned();
+                exam.note(Check::new(CheckId::Card, Status::Skip, says).of(digest));
+            }
+            Err(error) => exam.fail_of(CheckId::Card, &digest, error),
         }
     }
     checked
 }
 
+/// The card with its key; `None` where no policy says whose key it is, which makes nothing of its proofs.
 fn read(
     exam: &Examination<'_>,
     receipt: &Receipt,
     digest: CardDigest,
     bytes: &[u8],
     known: &Known,
-) -> Result<Checked, Error> {
+) -> Result<Option<Checked>, Error> {
     let operation = receipt.operation();
     let card = Card::from_bytes(bytes)?;
     let steps: Vec<_> = operation.steps.iter().filter(|step| step.card == Some(digest)).collect();
@@ -56,12 +61,14 @@ fn read(
     for step in steps {
         fits(&card, step, receipt)?;
     }
-    let pinned = exam.release.plan().steps.iter().any(|step| step.card == Some(digest));
-    if pinned && card.setup == Setup::SingleParty && !exam.policy.accepts_single_party_setup() {
+    if !exam.release.plan().steps.iter().any(|step| step.card == Some(digest)) {
+        return Ok(None);
+    }
+    if card.setup == Setup::SingleParty && !exam.policy.accepts_single_party_setup() {
         return Err(Error::SetupSingleParty { key: card.key_id() });
     }
     let key = known.key(digest, &card)?;
-    Ok(Checked { card, key })
+    Ok(Some(Checked { card, key }))
 }
 
 /// The card is of this step's model, and its ports have the types of the step's values.

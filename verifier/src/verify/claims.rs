@@ -1,23 +1,54 @@
-//! The operation against the policy: name, nonce, outcome, plan (FORMAT.md §9.2, §9.3).
+//! The policy for itself; then the operation against it: name, nonce, outcome, plan (FORMAT.md §9.2, §9.3, §9.6 to §9.8).
 
-use super::examination::Examination;
+use super::{Clock, check_id::CheckId, examination::Examination};
 use crate::{
     Error,
-    ids::Name,
+    ids::{Name, Nonce},
     operation::{NonceClaim, Operation},
-    policy::Policy,
+    policy::{NonceRule, Policy},
     receipt::Receipt,
 };
 
-pub(super) fn reviewed(policy: &Policy) -> Result<(), Error> {
-    if policy.is_unreviewed() { Err(Error::PolicyUnreviewed) } else { Ok(()) }
+/// What refuses every receipt: a policy that nobody read, that is not for this clock, or whose release is over.
+pub(super) fn of_policy(exam: &mut Examination<'_>) {
+    let reviewed = match exam.policy.is_unreviewed() {
+        true => Err(Error::PolicyUnreviewed),
+        false => Ok(()),
+    };
+    exam.check(CheckId::PolicyReviewed, reviewed, "its owner has read the policy");
+    let missing = match exam.clock {
+        Clock::Archived => exam.policy.archived().is_none().then_some("archived"),
+        Clock::Live(_) => exam.policy.live().is_none().then_some("live"),
+    };
+    let section = missing.map_or(Ok(()), |missing| Err(Error::PolicyClock { missing }));
+    exam.check(CheckId::PolicyClock, section, "the policy is for this clock");
+    if let (Clock::Live(now), Some(not_after)) = (exam.clock, exam.release.not_after()) {
+        let lapsed = || Error::ReleaseLapsed {
+            release: exam.release.name().clone(),
+            not_after: not_after.get(),
+            found: now,
+        };
+        let outcome = if now > not_after { Err(lapsed()) } else { Ok(()) };
+        exam.check(CheckId::Release, outcome, "the release is accepted still");
+    }
+}
+
+/// Archived, a release that ends wants every attestation made before that, and one at least: nothing else tells a time.
+pub(super) fn in_time(exam: &mut Examination<'_>) {
+    let (Clock::Archived, Some(end)) = (exam.clock, exam.release.not_after()) else { return };
+    let (release, not_after) = (exam.release.name().clone(), end.get());
+    let outcome = match exam.attested_at.iter().max().copied() {
+        None => Err(Error::ReleaseTimeUnknown { release, not_after }),
+        Some(found) if found > end => Err(Error::ReleaseLapsed { release, not_after, found }),
+        Some(_) => Ok(()),
+    };
+    exam.check(CheckId::Release, outcome, "it was attested while the release was accepted");
 }
 
 pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
     let (policy, operation) = (exam.policy, receipt.operation());
     exam.compare(
-        "operation-name",
-        "9.3",
+        CheckId::OperationName,
         name(policy, operation),
         "it is the operation asked for",
         policy.operation().to_string(),
@@ -26,22 +57,22 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
     if let Some(expected) = policy.operation_digest() {
         let says = "it is the very operation that was pinned";
         let (expected, found) = (expected.to_string(), receipt.digest().to_string());
-        exam.compare("operation-digest", "9.3", digest(policy, receipt), says, expected, found);
+        exam.compare(CheckId::OperationDigest, digest(policy, receipt), says, expected, found);
     }
+    let own: Vec<&Nonce> = exam.own_nonces().collect();
     let says = match operation.nonce {
-        NonceClaim::Client(_) if policy.nonce().is_some() => "it carries the nonce of this policy",
+        NonceClaim::Client(_) if !own.is_empty() => "it carries the relying party's nonce",
         NonceClaim::Client(_) => "some client's nonce, not held against anything",
         NonceClaim::None => "it carries no nonce",
         NonceClaim::Server(_) => "its nonce was made by the operator: it may be an old receipt",
     };
-    let expected =
-        policy.nonce().map_or("any, or none".to_owned(), |nonce| format!("client {nonce}"));
-    exam.compare("nonce", "9.3", nonce(policy, operation), says, expected, made(operation));
+    let expected = own.first().map_or("any, or none".to_owned(), |nonce| format!("client {nonce}"));
+    let (outcome, found) = (nonce(policy, &own, operation), operation.nonce.to_string());
+    exam.compare(CheckId::Nonce, outcome, says, expected, found);
     let outcomes: Vec<_> = policy.outcomes().iter().map(Name::as_str).collect();
     exam.compare(
-        "outcome",
-        "9.3",
-        outcome(policy, operation),
+        CheckId::Outcome,
+        outcome_of(policy, operation),
         "its outcome is accepted",
         outcomes.join(" or "),
         operation.outcome.to_string(),
@@ -49,7 +80,8 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
     let says = "steps, functions, settings, wiring and types are those of the policy";
     let compared = exam.release.plan().compare(operation);
     exam.plan_is_the_releases = compared.is_ok();
-    exam.check("plan", "9.2", compared, says);
+    exam.check(CheckId::Plan, compared, says);
+    exam.list_steps(receipt);
 }
 
 fn name(policy: &Policy, operation: &Operation) -> Result<(), Error> {
@@ -71,25 +103,22 @@ fn digest(policy: &Policy, receipt: &Receipt) -> Result<(), Error> {
     }
 }
 
-/// A policy with a nonce wants exactly it, as the client's.
-fn nonce(policy: &Policy, operation: &Operation) -> Result<(), Error> {
-    match (policy.nonce(), &operation.nonce) {
-        (None, _) => Ok(()),
-        (Some(expected), NonceClaim::Client(found)) if expected == found => Ok(()),
-        (Some(expected), _) => {
-            let (expected, found) = (format!("client {expected}"), made(operation));
+/// The operation carries every nonce that is its relying party's own, as a client's.
+fn nonce(policy: &Policy, own: &[&Nonce], operation: &Operation) -> Result<(), Error> {
+    if *policy.nonce() == NonceRule::Caller && own.is_empty() {
+        return Err(Error::CallerNonceMissing);
+    }
+    let carried = |nonce: &Nonce| matches!(&operation.nonce, NonceClaim::Client(n) if n == nonce);
+    match own.iter().find(|nonce| !carried(nonce)) {
+        None => Ok(()),
+        Some(expected) => {
+            let (expected, found) = (format!("client {expected}"), operation.nonce.to_string());
             Err(Error::NonceMismatch { expected, found })
         }
     }
 }
 
-/// Who made the operation's nonce, and the nonce.
-fn made(operation: &Operation) -> String {
-    let nonce = operation.nonce.nonce().map_or_else(String::new, |nonce| format!(" {nonce}"));
-    format!("{}{nonce}", operation.nonce.maker())
-}
-
-fn outcome(policy: &Policy, operation: &Operation) -> Result<(), Error> {
+fn outcome_of(policy: &Policy, operation: &Operation) -> Result<(), Error> {
     if policy.outcomes().contains(&operation.outcome) {
         return Ok(());
     }

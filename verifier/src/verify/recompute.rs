@@ -1,6 +1,6 @@
 //! Glue steps, executed here (FORMAT.md §7).
 
-use super::{examination::Examination, values::Opened};
+use super::{check_id::CheckId, examination::Examination, values::Opened};
 use crate::{
     Error,
     glue::Glue,
@@ -15,18 +15,18 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt, values: &Open
         let Function::Glue(name) = &step.function else { continue };
         let known = |list: &[u32]| list.iter().all(|value| values.contains_key(value));
         match Glue::named(name) {
-            Err(error) => exam.fail_of("recompute", &step.name, error),
+            Err(error) => exam.fail_of(CheckId::Recompute, &step.name, error),
             Ok(_) if !known(&step.inputs) || !known(&step.outputs) => {
                 let says = "a value that it takes or gives is not disclosed".to_owned();
-                exam.note(Check::new("recompute", "7", Status::Skip, says).of(&step.name));
+                exam.note(Check::new(CheckId::Recompute, Status::Skip, says).of(&step.name));
             }
             Ok(glue) => match again(operation, step, glue, values) {
                 Ok(()) => {
                     let says = "executed here, with the same outcome".to_owned();
-                    exam.note(Check::new("recompute", "7", Status::Pass, says).of(&step.name));
+                    exam.note(Check::new(CheckId::Recompute, Status::Pass, says).of(&step.name));
                     exam.hold(index, Method::Recompute);
                 }
-                Err(error) => exam.fail_of("recompute", &step.name, error),
+                Err(error) => exam.fail_of(CheckId::Recompute, &step.name, error),
             },
         }
     }

@@ -1,6 +1,8 @@
 //! What the policy demands of each step, against what held (FORMAT.md §9.5).
 
-use super::examination::Examination;
+use std::collections::BTreeMap;
+
+use super::{check_id::CheckId, examination::Examination};
 use crate::{
     Error,
     operation::{Method, Methods, Step},
@@ -35,7 +37,7 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
         };
         if planned.accept_operators_word {
             let says = "nothing is demanded: the operator's word".to_owned();
-            exam.note(Check::new("requirement", "9.5", Status::Info, says).of(&planned.name));
+            exam.note(Check::new(CheckId::Requirement, Status::Info, says).of(&planned.name));
             continue;
         }
         let evidence = exam.release.evidence_of(planned);
@@ -50,11 +52,11 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
         };
         match outcome {
             Ok(()) => exam.note(
-                Check::new("requirement", "9.5", Status::Pass, format!("{held} holds"))
+                Check::new(CheckId::Requirement, Status::Pass, format!("{held} holds"))
                     .compared(alternatives(evidence), held.to_string())
                     .of(&planned.name),
             ),
-            Err(error) => exam.fail_of("requirement", &planned.name, error),
+            Err(error) => exam.fail_of(CheckId::Requirement, &planned.name, error),
         }
     }
 }
@@ -83,19 +85,20 @@ fn alternatives(evidence: &[Methods]) -> String {
 
 /// Names every promised proof or attestation that is absent, whatever the policy demands.
 fn pending(exam: &mut Examination<'_>, receipt: &Receipt) {
-    for (index, step) in (0u32..).zip(&receipt.operation().steps) {
-        let mut present = Methods::default();
-        for evidence in receipt.evidence() {
-            if evidence.steps().contains(&index) {
-                present.insert(evidence.method());
-            }
+    let mut attached: BTreeMap<u32, Methods> = BTreeMap::new();
+    for evidence in receipt.evidence() {
+        for step in evidence.steps() {
+            attached.entry(*step).or_default().insert(evidence.method());
         }
+    }
+    for (index, step) in (0u32..).zip(&receipt.operation().steps) {
+        let mut present = attached.remove(&index).unwrap_or_default();
         // Recomputing needs no evidence.
         present.insert(Method::Recompute);
         let absent = step.methods.without(&present);
         if !absent.is_empty() {
             let says = format!("{absent} is promised and not attached yet");
-            exam.note(Check::new("pending", "4.2", Status::Info, says).of(&step.name));
+            exam.note(Check::new(CheckId::Pending, Status::Info, says).of(&step.name));
         }
         if let Some(report) =
             usize::try_from(index).ok().and_then(|at| exam.report.steps.get_mut(at))

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use p384::ecdsa::{Signature, VerifyingKey, signature::Verifier as _};
 
-use super::{Clock, examination::Examination, requirements};
+use super::{Clock, check_id::CheckId, examination::Examination, requirements};
 use crate::{
-    Error,
+    Error, UnixMillis,
     attestation::{
         Authentic, Binding, DebugEnclaves, Document, Freshness, Nonce, PcrSets, PublicKey, Trust,
         UserData,
@@ -17,6 +17,7 @@ use crate::{
     policy::{Image, Policy, Release},
     receipt::Receipt,
     report::{Check, Status},
+    work::{Work, does},
 };
 
 pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
@@ -26,18 +27,19 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
         let subject = match steps(receipt, evidence, &mut covered) {
             Ok(names) => super::values::names(&names),
             Err(error) => {
-                exam.fail("tee-evidence", error);
+                exam.fail(CheckId::TeeEvidence, error);
                 continue;
             }
         };
         match attested(exam, receipt, evidence, document) {
-            Err(error) => exam.fail_of("tee-evidence", &subject, error),
+            Err(error) => exam.fail_of(CheckId::TeeEvidence, &subject, error),
             Ok(None) => {
                 let says = "the policy names no image for these steps: ignored".to_owned();
-                exam.note(Check::new("tee-evidence", "9.5", Status::Skip, says).of(&subject));
+                exam.note(Check::new(CheckId::TeeEvidence, Status::Skip, says).of(&subject));
             }
-            Ok(Some((image, says))) => {
-                exam.note(Check::new("tee-evidence", "5.2", Status::Pass, says).of(&subject));
+            Ok(Some((image, at, says))) => {
+                exam.note(Check::new(CheckId::TeeEvidence, Status::Pass, says).of(&subject));
+                exam.attested_at.push(at);
                 for step in evidence.steps() {
                     exam.hold(*step, Method::Tee);
                     exam.attested.insert(*step, image.clone());
@@ -65,14 +67,14 @@ fn steps(
     Ok(names)
 }
 
-/// The image that the attestation shows, in words as well; `None` where the policy has no image to
+/// The image that the attestation shows, when, and in words; `None` where the policy has no image to
 /// hold it against.
 fn attested(
     exam: &Examination<'_>,
     receipt: &Receipt,
     evidence: &Evidence,
     bytes: &[u8],
-) -> Result<Option<(Name, String)>, Error> {
+) -> Result<Option<(Name, UnixMillis, String)>, Error> {
     let document = Document::parse(bytes)?;
     let candidates = candidates(exam.release, evidence.steps());
     let Some((_, first)) = candidates.first() else { return Ok(None) };
@@ -86,16 +88,20 @@ fn attested(
         Clock::Live(now) => now,
         Clock::Archived => document.unverified_timestamp(),
     };
-    let authentic = document.authenticate(&Trust::new(root.root().clone()), at)?;
+    let denied = exam.policy.denied_certificates().to_vec();
+    let trust = Trust { denied, ..Trust::new(root.root().clone()) };
+    let authentic = document.authenticate(&trust, at)?;
     let (image, permitted) = matching(&authentic, &images)?;
     let debug = match permitted.accepts_debug_enclave() {
         true => DebugEnclaves::AcceptedUnmeasured,
         false => DebugEnclaves::Refused,
     };
     authentic.permits_mode(debug)?;
+    permitted.configured(image, authentic.pcrs())?;
     in_time(exam.policy, exam.clock, &authentic)?;
     bound(receipt, evidence, &authentic)?;
-    Ok(Some((image.clone(), says(image, permitted, &authentic, exam.clock))))
+    let says = says(image, permitted, &authentic, exam.clock);
+    Ok(Some((image.clone(), authentic.timestamp(), says)))
 }
 
 /// The images that may cover every one of the steps.
@@ -169,6 +175,7 @@ fn bound(receipt: &Receipt, evidence: &Evidence, authentic: &Authentic<'_>) -> R
             let key = VerifyingKey::from_sec1_bytes(point).map_err(|_| Error::SessionKey)?;
             let signature = Signature::from_slice(signature.as_slice());
             let signature = signature.map_err(|_| Error::SessionSignature)?;
+            does(Work::Signature, 1);
             key.verify(&tee_message(&digest, steps), &signature)
                 .map_err(|_| Error::SessionSignature)
         }

@@ -7,6 +7,7 @@ use crate::{
     card::Setup,
     ids::{CardDigest, Name},
     operation::{Method, Methods, Operation, Step},
+    printable,
     receipt::Receipt,
     report::TrustLine,
 };
@@ -37,12 +38,25 @@ pub(super) fn bill(
             exam.trust(whole(format!("result {name} rests on the operator's word at: {steps}")));
         }
     }
-    if exam.clock == Clock::Archived {
+    let anywhere = |method| exam.report.steps.iter().any(|step| step.held.contains(method));
+    let (attested, proved) = (anywhere(Method::Tee), anywhere(Method::Zk));
+    if exam.clock == Clock::Archived && attested {
         exam.trust(whole(
             "keys were attested at the times above; when they signed is not proved".to_owned(),
         ));
     }
-    if exam.policy.nonce().is_none() {
+    if !attested {
+        let outcome = &operation.outcome;
+        exam.trust(whole(format!(
+            "the operator's word: that the outcome was {outcome}, which no enclave signed"
+        )));
+        let when = match proved {
+            true => "a proof is as new as the nonce, the values that it is of may be older",
+            false => "anyone can write the nonce beside values of another run",
+        };
+        exam.trust(whole(format!("the operator's word: that it ran for this nonce; {when}")));
+    }
+    if exam.own_nonces().next().is_none() {
         exam.trust(whole(
             "the receipt may be old: its nonce is not the relying party's".to_owned(),
         ));
@@ -64,6 +78,15 @@ fn assumptions(
     let mut lines = Vec::new();
     if held.is_empty() {
         lines.push("the operator's word".to_owned());
+    }
+    // A circuit has no settings, and nobody signed them.
+    let by_proof_alone = held.contains(Method::Zk) && !held.contains(Method::Tee);
+    if by_proof_alone && !step.settings.is_empty() {
+        let names: Vec<_> = step.settings.keys().map(Name::as_str).collect();
+        lines.push(format!(
+            "the operator's word: its settings ({}), which no proof covers",
+            names.join(", ")
+        ));
     }
     // What is drawn can be drawn again, by whoever asks again.
     if step.settings.keys().any(|setting| setting.as_str() == "seed") {
@@ -90,7 +113,8 @@ fn of_tee(exam: &Examination<'_>, index: u32) -> Vec<String> {
     let attested = exam.attested.get(&index);
     for (name, image) in exam.release.images_of(planned).filter(|(n, _)| Some(*n) == attested) {
         let root = image.root();
-        let (who, sha256) = (root.subject_common_name(), hex::encode(root.sha256()));
+        let who = printable(root.subject_common_name());
+        let sha256 = hex::encode(root.sha256());
         lines.push(match (root.is_aws(), root.is_development()) {
             (true, _) => "AWS Nitro hardware root G1".to_owned(),
             (false, true) => format!(
@@ -98,10 +122,16 @@ fn of_tee(exam: &Examination<'_>, index: u32) -> Vec<String> {
             ),
             (false, false) => format!("not AWS: root {who:?} {sha256} named by the policy"),
         });
-        let pcr0 = image.pcrs().get(0).map(|pcr| pcr.to_string()).unwrap_or_default();
+        let pinned = image.pcrs().iter().map(|(index, pcr)| format!("PCR{index} {pcr}"));
+        let pinned = pinned.collect::<Vec<_>>().join(", ");
         lines.push(format!(
-            "image {name}, PCR0 {pcr0}: that its code, libtorch included, runs the model it names"
+            "image {name}, {pinned}: that its code, libtorch included, runs the model it names"
         ));
+        if image.accepts_configuration_not_pinned() {
+            lines.push(format!(
+                "image {name} may be configured with anything: its policy does not pin that"
+            ));
+        }
         if image.accepts_debug_enclave() {
             lines.push(format!("image {name} may be a debug enclave: its host could change it"));
         }

@@ -1,8 +1,8 @@
 //! Openings against commitments, inputs against the policy, and results (FORMAT.md §4.3, §9.4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CallerValues, ResultValue, examination::Examination};
+use super::{Expected, ResultValue, check_id::CheckId, examination::Examination};
 use crate::{
     Error,
     commitment::Commitment,
@@ -19,50 +19,82 @@ const SHOWN_INTEGERS: usize = 4096;
 /// Values whose bytes are known and match their commitments, by index.
 pub(super) type Opened = BTreeMap<u32, Vec<u8>>;
 
-pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt, given: &CallerValues) -> Opened {
-    let operation = receipt.operation();
-    for name in given.keys() {
-        if !operation.values.iter().any(|value| value.name == *name) {
-            exam.fail_of("caller-value", name, Error::CallerValueUnknown { found: name.clone() });
-        }
-    }
-    let mut opened = Opened::new();
-    for opening in receipt.openings() {
-        let Some(value) = operation.value(opening.value) else { continue };
-        let own = given.get(&value.name);
-        if own.is_none() && opening.bytes.is_none() {
-            let says = "its bytes are not in the receipt, and the caller did not bring them";
-            exam.note(Check::new("opening", "4.3", Status::Skip, says.to_owned()).of(&value.name));
-            continue;
-        }
-        match open(value, opening, own) {
-            Ok(bytes) => {
-                let says = "the bytes match the commitment".to_owned();
-                exam.note(Check::new("opening", "4.3", Status::Pass, says).of(&value.name));
-                exam.report.values.push(shown(value, &bytes));
+/// Every opening of a receipt, held against its commitment.
+pub(super) struct Openings {
+    /// In the order of the set; `None` where nobody has the bytes.
+    each: Vec<(Name, Option<Result<ValueReport, Error>>)>,
+    opened: Opened,
+}
+
+impl Openings {
+    pub(super) fn of(receipt: &Receipt, expected: &Expected) -> Self {
+        let (mut each, mut opened) = (Vec::new(), Opened::new());
+        for opening in receipt.openings() {
+            let Some(value) = receipt.operation().value(opening.value) else { continue };
+            let own = expected.values.get(&value.name);
+            let found = (own.is_some() || opening.bytes.is_some()).then(|| {
+                let bytes = open(value, opening, own)?;
+                let report = shown(value, &bytes);
                 opened.insert(opening.value, bytes);
+                Ok(report)
+            });
+            each.push((value.name.clone(), found));
+        }
+        Self { each, opened }
+    }
+
+    pub(super) const fn opened(&self) -> &Opened {
+        &self.opened
+    }
+}
+
+pub(super) fn check(
+    exam: &mut Examination<'_>,
+    receipt: &Receipt,
+    openings: &Openings,
+    expected: &Expected,
+) {
+    let operation = receipt.operation();
+    let table: BTreeMap<&Name, u32> =
+        operation.values.iter().map(|value| &value.name).zip(0u32..).collect();
+    for name in expected.values.keys().filter(|name| !table.contains_key(name)) {
+        let error = Error::CallerValueUnknown { found: name.clone() };
+        exam.fail_of(CheckId::CallerValue, name, error);
+    }
+    for (name, found) in &openings.each {
+        match found {
+            None => {
+                let says = "its bytes are not in the receipt, and the caller did not bring them";
+                let check = Check::new(CheckId::Opening, Status::Skip, says.to_owned());
+                exam.note(check.of(name));
             }
-            Err(error) => exam.fail_of("opening", &value.name, error),
+            Some(Ok(value)) => {
+                let says = "the bytes match the commitment".to_owned();
+                exam.note(Check::new(CheckId::Opening, Status::Pass, says).of(name));
+                exam.report.values.push(value.clone());
+            }
+            Some(Err(error)) => exam.fail_of(CheckId::Opening, name, error.clone()),
         }
     }
     for (index, value) in operation.inputs() {
         let rule = exam.policy.input(&value.name);
-        let outcome = input(value, rule, opened.get(&index), given.get(&value.name));
+        let own = expected.values.get(&value.name);
+        let outcome = input(value, rule, openings.opened.get(&index), own);
         let says = match rule {
             Some(InputRule::AnyInputAccepted) => "the policy accepts any",
             Some(InputRule::CallerBytes) => "it is what the caller brought",
             Some(InputRule::Sha256(_)) => "it has the digest of the policy",
             None => "",
         };
-        exam.check_of("input", &value.name, "9.4", outcome, says);
+        exam.check_of(CheckId::Input, &value.name, outcome, says);
     }
-    for name in given.keys() {
-        let known = (0u32..).zip(&operation.values).find(|(_, value)| value.name == *name);
-        if known.is_some_and(|(index, _)| !receipt.openings().iter().any(|o| o.value == index)) {
-            exam.fail_of("caller-value", name, Error::OpeningMissing { value: name.clone() });
+    let with_opening: BTreeSet<u32> = receipt.openings().iter().map(|o| o.value).collect();
+    for name in expected.values.keys() {
+        if table.get(name).is_some_and(|index| !with_opening.contains(index)) {
+            let error = Error::OpeningMissing { value: name.clone() };
+            exam.fail_of(CheckId::CallerValue, name, error);
         }
     }
-    opened
 }
 
 /// The bytes of an opened value: the caller's, which must then equal what the receipt discloses.
@@ -113,23 +145,26 @@ fn input(
 
 /// Hands out the results that the policy names. A result that is not opened is refused: there
 /// would be nothing to show but the operator's word.
-pub(super) fn results(exam: &mut Examination<'_>, receipt: &Receipt, mut opened: Opened) {
-    for name in exam.release.plan().results.clone() {
-        let known = (0u32..).zip(&receipt.operation().values).find(|(_, value)| value.name == name);
-        let bytes = known.and_then(|(index, value)| Some((value, opened.remove(&index)?)));
-        let outcome = match bytes {
+pub(super) fn results(exam: &mut Examination<'_>, receipt: &Receipt, opened: &Opened) {
+    let values = receipt.operation().values.iter().zip(0u32..);
+    let table: BTreeMap<&Name, _> =
+        values.map(|(value, index)| (&value.name, (value, index))).collect();
+    for name in &exam.release.plan().results {
+        let known = table.get(name);
+        let found = known.and_then(|(value, index)| Some((value, opened.get(index)?)));
+        let outcome = match found {
             Some((value, bytes)) => {
                 exam.report.results.push(name.clone());
                 exam.results.push(ResultValue {
                     name: name.clone(),
                     kind: value.kind.clone(),
-                    bytes,
+                    bytes: bytes.clone(),
                 });
                 Ok(())
             }
             None => Err(Error::ResultNotDisclosed { value: name.clone() }),
         };
-        exam.check_of("result", &name, "9.2", outcome, "it comes from an opening of this receipt");
+        exam.check_of(CheckId::Result, name, outcome, "it comes from an opening of this receipt");
     }
 }
 

@@ -7,14 +7,16 @@ use std::{
 
 use ark_bls12_381::Fr;
 
-use super::{batch::Known, cards::Checked, examination::Examination, values::Opened};
+use super::{
+    cards::Checked, check_id::CheckId, examination::Examination, known::Known, values::Opened,
+};
 use crate::{
     Error,
     card::Card,
     evidence::Evidence,
     groth16::{Proof, Statement, context},
     ids::CardDigest,
-    operation::Method,
+    operation::{Method, Step},
     receipt::Receipt,
     report::{Check, Status},
 };
@@ -33,48 +35,69 @@ pub(super) fn check(
         let step = match super::requirements::promised(receipt, index, Method::Zk) {
             Ok(step) => step,
             Err(error) => {
-                exam.fail("zk-proof", error);
+                exam.fail(CheckId::ZkProof, error);
                 continue;
             }
         };
         if !covered.insert(index) {
             let error = Error::EvidenceRepeated { step: step.name.clone(), method: Method::Zk };
-            exam.fail_of("zk-proof", &step.name, error);
+            exam.fail_of(CheckId::ZkProof, &step.name, error);
             continue;
         }
-        let checked = step.card.and_then(|digest| cards.get(&digest));
-        let outcome = checked
-            .ok_or_else(|| Error::CardMissing { step: step.name.clone() })
-            .and_then(|card| statement(receipt, index, card, proof.as_slice(), opened))
+        // A card other than the pinned one was refused with the plan.
+        if pinned(exam, index).is_none() {
+            let says = "the policy pins no card for this step: ignored".to_owned();
+            exam.note(Check::new(CheckId::ZkProof, Status::Skip, says).of(&step.name));
+            continue;
+        }
+        let outcome = claimed(receipt, index, step, cards, proof.as_slice(), opened)
             .and_then(|statement| known.check(&statement));
-        let pinned = exam.release.plan().step(index).and_then(|planned| planned.card);
         match outcome {
-            Err(error) => exam.fail_of("zk-proof", &step.name, error),
-            Ok(()) if pinned.is_none() => {
-                let says = "the policy pins no card for this step: ignored".to_owned();
-                exam.note(Check::new("zk-proof", "9.5", Status::Skip, says).of(&step.name));
-            }
-            // A card other than the pinned one was refused with the plan.
-            Ok(()) if pinned != step.card => {}
+            Err(error) => exam.fail_of(CheckId::ZkProof, &step.name, error),
             Ok(()) => {
                 let says =
                     "the proof holds for this operation, this step and these values".to_owned();
-                exam.note(Check::new("zk-proof", "6.1", Status::Pass, says).of(&step.name));
+                exam.note(Check::new(CheckId::ZkProof, Status::Pass, says).of(&step.name));
                 exam.hold(index, Method::Zk);
             }
         }
     }
 }
 
+/// What the proofs claim that [`check`] would look at, as far as they can be read: the first of each step.
+pub(super) fn statements(
+    exam: &Examination<'_>,
+    receipt: &Receipt,
+    cards: &BTreeMap<CardDigest, Checked>,
+    opened: &Opened,
+) -> Vec<Statement> {
+    let mut covered = BTreeSet::new();
+    let read = |evidence: &Evidence| {
+        let Evidence::Zk { proof, step: index } = evidence else { return None };
+        let step = super::requirements::promised(receipt, *index, Method::Zk).ok()?;
+        let first = pinned(exam, *index).is_some() && covered.insert(*index);
+        let claimed = || claimed(receipt, *index, step, cards, proof.as_slice(), opened).ok();
+        first.then(claimed).flatten()
+    };
+    receipt.evidence().iter().filter_map(read).collect()
+}
+
+fn pinned(exam: &Examination<'_>, index: u32) -> Option<CardDigest> {
+    exam.release.plan().step(index).and_then(|planned| planned.card)
+}
+
 /// What a proof claims: that the circuit of the card's key joins the values of this step, in this
 /// operation.
-pub(super) fn statement(
+fn claimed(
     receipt: &Receipt,
     index: u32,
-    checked: &Checked,
+    step: &Step,
+    cards: &BTreeMap<CardDigest, Checked>,
     proof: &[u8],
     opened: &Opened,
 ) -> Result<Statement, Error> {
+    let checked = step.card.and_then(|digest| cards.get(&digest));
+    let checked = checked.ok_or_else(|| Error::CardMissing { step: step.name.clone() })?;
     let inputs = public_inputs(receipt, index, &checked.card, opened)?;
     Ok(Statement { key: Arc::clone(&checked.key), inputs, proof: Proof::from_bytes(proof)? })
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use assay_verifier::{
-    Algorithm, CallerValues, Commitment, UnixMillis,
+    Algorithm, Commitment, UnixMillis,
     ids::{ModelDigest, Name, Salt},
     operation::{Function, Method, Methods, NonceClaim, Operation, Settings, Step, ValueEntry},
     receipt::{Opening, Receipt},
@@ -118,10 +118,11 @@ impl Exchange {
 
     /// Holds the receipt against these bytes, as its client will.
     pub(super) fn convinces(&self, receipt: &Receipt, now: UnixMillis) -> Result<(), Error> {
-        let mut given = CallerValues::new();
-        given.insert(Name::new("request")?, self.request.clone());
-        given.insert(Name::new("response")?, self.response.clone());
-        stands(receipt, &BTreeSet::new(), Some(&given), now)
+        let given = [
+            (Name::new("request")?, self.request.clone()),
+            (Name::new("response")?, self.response.clone()),
+        ];
+        stands(receipt, &BTreeSet::new(), Some(&given.into()), now)
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use assay_verifier::{
     evidence::Evidence,
-    ids::{Nonce, Salt},
+    ids::{Name, Nonce, Salt},
     operation::NonceClaim,
-    policy::Policy,
+    policy::{NonceRule, Policy},
     receipt::Receipt,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     exchange::{Exchange, Outcome},
@@ -40,39 +40,30 @@ fn policy(
     document: &[u8],
     nonce: Option<&Nonce>,
 ) -> Result<Value, Error> {
-    let mut policy = learned(offered, route, document, false)?;
-    let mut releases = vec![release(&policy, "body")];
-    if route == Route::Embeddings {
-        policy["outcomes"] = json!([Outcome::Complete.name()]);
-    } else {
-        policy["outcomes"] = json!([Outcome::Length.name(), Outcome::Stop.name()]);
-        releases.push(release(&learned(offered, route, document, true)?, "stream"));
-    }
-    policy["releases"] = Value::Array(releases);
-    if let (Some(fields), Some(nonce)) = (policy.as_object_mut(), nonce) {
-        fields.remove("accept_without_own_nonce");
-        fields.insert("nonce".to_owned(), nonce.to_string().into());
-    }
-    Ok(policy)
-}
-
-/// The one release of a learned policy, with what the client chose left free.
-fn release(policy: &Value, name: &str) -> Value {
-    let mut release = policy["releases"][0].clone();
-    release["name"] = name.into();
-    let step = &mut release["plan"]["steps"][0];
-    if let Some(settings) = step["settings"].as_object_mut() {
-        let chosen = parameters::GENERATION;
-        let free: Vec<_> =
-            chosen.into_iter().filter(|name| settings.remove(*name).is_some()).collect();
-        if !free.is_empty() {
-            step["free_settings"] = json!(free);
+    let chosen = parameters::GENERATION.into_iter().map(Name::new);
+    let chosen: Vec<_> = chosen.collect::<Result<_, _>>()?;
+    let release = |name, stream| {
+        let learned = learned(offered, route, document, stream)?;
+        Ok::<_, Error>(learned.freeing(&chosen).named(&Name::new(name)?))
+    };
+    let outcomes = |outcomes: &[Outcome]| -> Result<Vec<_>, _> {
+        outcomes.iter().map(|outcome| Name::new(outcome.name())).collect()
+    };
+    let policy = match route {
+        Route::Embeddings => {
+            release("body", false)?.with_outcomes(outcomes(&[Outcome::Complete])?)?
         }
-    }
-    release
+        Route::Chat | Route::Completion => release("body", false)?
+            .or_releases_of(release("stream", true)?)?
+            .with_outcomes(outcomes(&[Outcome::Length, Outcome::Stop])?)?,
+    };
+    // Every request has a nonce of its own: its client gives it with the receipt.
+    let rule = nonce.cloned().map_or(NonceRule::Caller, NonceRule::Exactly);
+    let json = serde_json::to_value(policy.with_nonce(rule));
+    json.map_err(|error| Error::Usage { why: error.to_string() })
 }
 
-fn learned(offered: &Offered, route: Route, document: &[u8], stream: bool) -> Result<Value, Error> {
+fn learned(offered: &Offered, route: Route, document: &[u8], stream: bool) -> Result<Policy, Error> {
     let mut settings = offered.settings()?;
     settings.extend(match route {
         Route::Embeddings => pooling_setting(&offered.model)?,
@@ -91,8 +82,7 @@ fn learned(offered: &Offered, route: Route, document: &[u8], stream: bool) -> Re
     };
     let mut receipt = Receipt::new(exchange.operation([Salt::new([0; 31]); 2])?)?;
     receipt.attach(Evidence::TeeDocument { document: document.to_vec(), steps: vec![0] });
-    let text = Policy::learn(&receipt)?.to_json();
-    serde_json::from_str(&text).map_err(|error| Error::Usage { why: error.to_string() })
+    Ok(Policy::learn(&receipt)?)
 }
 
 /// What every client chooses for itself.

@@ -25,6 +25,43 @@ pub(super) const ROWS: &[Row] = &[
         case.bytes = Some(b"{\"operation\": true}".to_vec());
     }),
     ("bytes_not_a_map", "field-type", "a number", |case| case.bytes = Some(vec![0])),
+    ("bytes_setting_with_escapes", "field-type", "a setting that moves the cursor", |case| {
+        case.bytes = Some(raw::row(&case.honest(), "steps", 0, |step| {
+            let settings = raw::field(step, "settings").as_map_mut().expect("a map");
+            settings[0].1 = text("1\x1b[2A\x1b[Jaccepted");
+        }));
+    }),
+    ("bytes_setting_too_long", "field-type", "a setting of 257 characters", |case| {
+        case.bytes = Some(raw::row(&case.honest(), "steps", 0, |step| {
+            let settings = raw::field(step, "settings").as_map_mut().expect("a map");
+            settings[0].1 = text(&"1".repeat(257));
+        }));
+    }),
+    ("bytes_settings_too_many", "field-type", "65 settings of one step", |case| {
+        case.bytes = Some(raw::row(&case.honest(), "steps", 0, |step| {
+            let settings = raw::field(step, "settings").as_map_mut().expect("a map");
+            *settings = (0..65).map(|n| (text(&format!("s{n:02}")), Value::Null)).collect();
+        }));
+    }),
+    (
+        "bytes_compiler_right_to_left",
+        "field-type",
+        "a card with a name that is read backwards",
+        |case| {
+            case.fixture.card.compiler = "assay-zkml/0 \u{202e}deifirev".to_owned();
+            super::keys::pin(case);
+        },
+    ),
+    ("bytes_openings_too_many", "set-too-long", "1,025 openings of four values", |case| {
+        case.bytes = Some(raw::list(&case.honest(), "openings", |openings| {
+            *openings = vec![Value::Null; 1025];
+        }));
+    }),
+    ("bytes_evidence_too_many", "set-too-long", "2,049 pieces of evidence", |case| {
+        case.bytes = Some(raw::list(&case.honest(), "evidence", |evidence| {
+            *evidence = vec![Value::Null; 2049];
+        }));
+    }),
     ("bytes_float", "cbor-item-kind", "a floating-point item in an opening", |case| {
         case.bytes = Some(raw::list(&case.honest(), "openings", |openings| {
             *raw::field(openings[0].as_map_mut().expect("a map"), "value") = Value::Float(0.0);

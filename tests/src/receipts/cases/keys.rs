@@ -79,6 +79,16 @@ pub(super) const ROWS: &[Row] = &[
         case.fixture.card.key = case.fixture.trapdoor.key_bytes();
         pin(case);
     }),
+    ("key_gamma_is_minus_delta", "key-degenerate", "the same, with the sign changed", |case| {
+        case.fixture.trapdoor.gamma = -case.fixture.trapdoor.delta;
+        case.fixture.card.key = case.fixture.trapdoor.key_bytes();
+        pin(case);
+    }),
+    ("key_alpha_is_the_generator", "key-degenerate", "alpha is the generator of G1", |case| {
+        case.fixture.trapdoor.alpha = 1u64.into();
+        case.fixture.card.key = case.fixture.trapdoor.key_bytes();
+        pin(case);
+    }),
     ("key_of_a_single_party", "setup-single-party", "the policy does not accept it", |case| {
         let policy = case.policy.as_object_mut().expect("a policy");
         policy.remove("accept_single_party_setup");

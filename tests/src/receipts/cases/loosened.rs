@@ -8,7 +8,10 @@ use assay_verifier::{
 use serde_json::json;
 
 use super::{Case, Row};
-use crate::receipts::{name, nonce};
+use crate::{
+    nitro::TIMESTAMP,
+    receipts::{NOW, name, nonce},
+};
 
 fn own_nonce_waived(case: &mut Case) {
     let policy = case.policy.as_object_mut().expect("a policy");
@@ -31,6 +34,17 @@ fn newer_release(case: &mut Case) {
     newer["name"] = "newer".into();
     newer["images"]["image-0"]["pcrs"]["0"] = "11".repeat(48).into();
     case.policy["releases"].as_array_mut().expect("a list").insert(0, newer);
+}
+
+/// The enclave's own software measured its configuration.
+fn configured(case: &mut Case) {
+    case.fixture.world.pcrs.push((16, vec![0x16; 48]));
+}
+
+/// The leaf certificate, as a policy denies it: its serial number begins with a byte, 0x5a, and its place in the chain.
+fn denied(case: &Case) -> serde_json::Value {
+    let leaf = case.fixture.world.chain.last().expect("a leaf");
+    json!({"issuer": hex::encode(&leaf.issuer), "serial": hex::encode(&leaf.serial[2..])})
 }
 
 pub(super) const ROWS: &[Row] = &[
@@ -103,6 +117,94 @@ pub(super) const ROWS: &[Row] = &[
             let step = &mut case.policy["releases"][release]["plan"]["steps"][0];
             step["function"]["model"] = "77".repeat(32).into();
         }
+    }),
+    ("accepted_callers_nonce", "accepted", "the caller gives its nonce with the receipt", |case| {
+        case.policy["nonce"] = "caller_nonce".into();
+        case.nonce = Some(vec![0xaa; 32]);
+    }),
+    (
+        "nonce_of_the_caller_missing",
+        "caller-nonce-missing",
+        "the caller forgot its nonce",
+        |case| {
+            case.policy["nonce"] = "caller_nonce".into();
+        },
+    ),
+    ("nonce_of_another_request", "nonce-mismatch", "the caller made another nonce", |case| {
+        case.policy["nonce"] = "caller_nonce".into();
+        case.nonce = Some(vec![0xbb; 32]);
+    }),
+    ("nonce_given_though_waived", "nonce-mismatch", "waived, and the caller gave one", |case| {
+        own_nonce_waived(case);
+        case.nonce = Some(vec![0xbb; 32]);
+    }),
+    ("nonce_of_the_policy_and_another", "nonce-mismatch", "policy and caller differ", |case| {
+        case.nonce = Some(vec![0xbb; 32]);
+    }),
+    ("accepted_configuration_pinned", "accepted", "the image's configuration is pinned", |case| {
+        configured(case);
+        case.policy = case.fixture.policy();
+    }),
+    ("accepted_configuration_open", "accepted", "any configuration, by the long word", |case| {
+        configured(case);
+        let image = &mut case.policy["releases"][0]["images"]["image-0"];
+        image["accept_configuration_not_pinned"] = true.into();
+    }),
+    (
+        "tee_configuration_not_pinned",
+        "configuration-not-pinned",
+        "an image that was configured, under a policy that says nothing of it",
+        configured,
+    ),
+    ("tee_other_configuration", "attestation-pcr-mismatch", "configured otherwise", |case| {
+        configured(case);
+        case.policy = case.fixture.policy();
+        case.fixture.world.pcrs[16].1[0] ^= 1;
+    }),
+    ("accepted_release_until_now", "accepted", "the last moment of a release", |case| {
+        case.policy["releases"][0]["not_after_ms"] = NOW.into();
+    }),
+    ("release_over", "release-lapsed", "a release that was accepted until just now", |case| {
+        case.policy["releases"][0]["not_after_ms"] = (NOW - 1).into();
+    }),
+    ("accepted_archived_release", "accepted", "attested at the release's last moment", |case| {
+        case.policy["releases"][0]["not_after_ms"] = TIMESTAMP.into();
+        case.now = None;
+    }),
+    ("release_over_when_attested", "release-lapsed", "attested after the release's end", |case| {
+        case.policy["releases"][0]["not_after_ms"] = (TIMESTAMP - 1).into();
+        case.now = None;
+    }),
+    (
+        "release_of_no_time",
+        "release-time-unknown",
+        "archived, a release that ends, and nothing that tells a time",
+        |case| {
+            super::policy::proof_alone(case);
+            case.policy["archived"] = json!({"from_ms": TIMESTAMP, "to_ms": TIMESTAMP});
+            case.policy["releases"][0]["not_after_ms"] = TIMESTAMP.into();
+            case.now = None;
+        },
+    ),
+    (
+        "tee_certificate_denied",
+        "attestation-certificate-denied",
+        "the issuer withdrew it",
+        |case| {
+            let denied = denied(case);
+            case.policy["denied_certificates"] = json!([denied]);
+        },
+    ),
+    ("accepted_other_certificate_denied", "accepted", "another certificate is withdrawn", |case| {
+        let mut denied = denied(case);
+        denied["serial"] = "7f7f".into();
+        case.policy["denied_certificates"] = json!([denied]);
+    }),
+    ("accepted_settings_of_a_proof", "accepted", "settings that no circuit contains", |case| {
+        super::policy::proof_alone(case);
+        case.fixture.steps[1].settings = [(name("safety-filter"), Setting::Bool(true))].into();
+        case.fixture.outcome = name("filtered-by-safety-model");
+        case.policy = case.fixture.policy();
     }),
     ("policy_without_release", "policy-inconsistent", "nothing is deployed", |case| {
         case.policy["releases"] = json!([]);

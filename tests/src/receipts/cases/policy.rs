@@ -8,6 +8,13 @@ fn remove(case: &mut Case, field: &str) {
     case.policy.as_object_mut().expect("a policy").remove(field);
 }
 
+/// The receipt whose head alone is shown, by its proof.
+pub(super) fn proof_alone(case: &mut Case) {
+    case.fixture.attested.clear();
+    case.fixture.steps[0].methods = Default::default();
+    case.policy = case.fixture.policy();
+}
+
 pub(super) const ROWS: &[Row] = &[
     ("policy_unreviewed", "policy-unreviewed", "learned, and read by nobody", |case| {
         case.policy["unreviewed"] = true.into();
@@ -93,6 +100,57 @@ pub(super) const ROWS: &[Row] = &[
         "a window that ends before it begins",
         |case| {
             case.policy["archived"]["from_ms"] = 1_999_999_999_999u64.into();
+        },
+    ),
+    (
+        "policy_result_is_an_input",
+        "policy-inconsistent",
+        "a result that nothing computes",
+        |case| {
+            case.policy["releases"][0]["plan"]["results"] = json!(["digit", "image"]);
+        },
+    ),
+    ("policy_result_twice", "policy-inconsistent", "one result named twice", |case| {
+        case.policy["releases"][0]["plan"]["results"] = json!(["digit", "digit"]);
+    }),
+    ("policy_section_is_a_list", "policy-malformed", "live, as a list of its fields", |case| {
+        case.policy["live"] = json!([3_900_000, 30_000]);
+    }),
+    ("policy_release_is_a_list", "policy-malformed", "a release, as a list", |case| {
+        let release = &case.policy["releases"][0];
+        let (name, plan) = (release["name"].clone(), release["plan"].clone());
+        case.policy["releases"][0] = json!([name, null, [], plan, release["images"]]);
+    }),
+    ("policy_step_is_a_list", "policy-malformed", "a step of the plan, as a list", |case| {
+        let step = &case.policy["releases"][0]["plan"]["steps"][2];
+        let function = step["function"].clone();
+        case.policy["releases"][0]["plan"]["steps"][2] =
+            json!(["digit", function, {}, [], ["logits"], ["digit"], [["recompute"]]]);
+    }),
+    ("policy_type_is_a_list", "policy-malformed", "a value's type, as a list", |case| {
+        case.policy["releases"][0]["plan"]["values"][3]["type"] = json!(["i32", [1], 0]);
+    }),
+    ("policy_nonce_no_hex", "nonce-hex", "a nonce in other digits", |case| {
+        case.policy["nonce"] = "callers_nonce".into();
+    }),
+    (
+        "policy_denied_no_hex",
+        "policy-malformed",
+        "a denied certificate's serial in words",
+        |case| {
+            case.policy["denied_certificates"] = json!([{"issuer": "30", "serial": "one"}]);
+        },
+    ),
+    ("policy_clock_without_attestation", "policy-clock", "a proof alone, and no clock", |case| {
+        proof_alone(case);
+        remove(case, "live");
+    }),
+    (
+        "policy_release_ends_in_seconds",
+        "policy-inconsistent",
+        "a release that ends in 1970",
+        |case| {
+            case.policy["releases"][0]["not_after_ms"] = 1_788_264_003.into();
         },
     ),
     ("policy_not_for_live", "policy-clock", "no section for live verification", |case| {

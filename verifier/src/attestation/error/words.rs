@@ -3,253 +3,264 @@
 use core::fmt;
 
 use super::{Error, Kind, Part};
+use crate::printable;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AuthorityFalse { certificate } => {
+        // Names in it are the document's: no sentence has what a terminal would obey.
+        f.write_str(&printable(&Sentence(self).to_string()))
+    }
+}
+
+struct Sentence<'a>(&'a Error);
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        match error {
+            Error::AuthorityFalse { certificate } => {
                 write!(f, "{certificate} issues certificates but is not an authority")
             }
-            Self::BasicConstraintsAbsent { certificate } => {
+            Error::BasicConstraintsAbsent { certificate } => {
                 write!(f, "{certificate} issues certificates but has no basicConstraints")
             }
-            Self::BasicConstraintsNotCritical { certificate } => {
+            Error::BasicConstraintsNotCritical { certificate } => {
                 write!(f, "basicConstraints of {certificate} are not critical")
             }
-            Self::CabundleCount { found, max } => {
+            Error::CabundleCount { found, max } => {
                 write!(
                     f,
                     "the chain has {found} certificates above the leaf, at most {max} are read"
                 )
             }
-            Self::CabundleEmpty => write!(f, "there is no certificate above the leaf"),
-            Self::CborBreak { part, at } => write!(f, "unexpected break at byte {at} of {part}"),
-            Self::CborChunked { part, at } => {
+            Error::CabundleEmpty => write!(f, "there is no certificate above the leaf"),
+            Error::CborBreak { part, at } => write!(f, "unexpected break at byte {at} of {part}"),
+            Error::CborChunked { part, at } => {
                 write!(f, "a string in pieces at byte {at} of {part}")
             }
-            Self::CborCount { part, at, count, left } => {
+            Error::CborCount { part, at, count, left } => {
                 write!(f, "{count} items announced at byte {at} of {part}, with {left} bytes left")
             }
-            Self::CborIndefinite { part, at } => {
+            Error::CborIndefinite { part, at } => {
                 write!(f, "indefinite length at byte {at} of {part}")
             }
-            Self::CborNonMinimal { part, at } => {
+            Error::CborNonMinimal { part, at } => {
                 write!(f, "a number at byte {at} of {part} is not in its shortest form")
             }
-            Self::CborReserved { part, at, found } => {
+            Error::CborReserved { part, at, found } => {
                 write!(f, "reserved additional information {found} at byte {at} of {part}")
             }
-            Self::CborTruncated { part, at, needed, left } => {
+            Error::CborTruncated { part, at, needed, left } => {
                 write!(f, "{part} ends early: {needed} bytes needed at byte {at}, {left} left")
             }
-            Self::CborUtf8 { part, at } => write!(f, "text at byte {at} of {part} is not utf-8"),
-            Self::CertificateDenied { certificate, serial } => {
+            Error::CborUtf8 { part, at } => write!(f, "text at byte {at} of {part} is not utf-8"),
+            Error::CertificateDenied { certificate, serial } => {
                 write!(f, "the policy denies {certificate}, serial number {serial}")
             }
-            Self::CertificateExpired { certificate, not_after, at } => {
+            Error::CertificateExpired { certificate, not_after, at } => {
                 write!(f, "{certificate} lapsed at {not_after}, before {at}")
             }
-            Self::CertificateLength { certificate, found } => {
+            Error::CertificateLength { certificate, found } => {
                 write!(f, "{certificate} is {found} bytes long, expected 1 to 1024")
             }
-            Self::CertificateNotYetValid { certificate, not_before, at } => {
+            Error::CertificateNotYetValid { certificate, not_before, at } => {
                 write!(f, "{certificate} begins at {not_before}, after {at}")
             }
-            Self::CertificateRepeated { first, again } => {
+            Error::CertificateRepeated { first, again } => {
                 write!(f, "{again} is the same certificate as {first}")
             }
-            Self::CertificateSignatureForm { certificate } => {
+            Error::CertificateSignatureForm { certificate } => {
                 write!(f, "the signature of {certificate} is not two integers of P-384")
             }
-            Self::CertificateSignatureInvalid { certificate } => {
+            Error::CertificateSignatureInvalid { certificate } => {
                 write!(f, "{certificate} was not signed by the certificate above it")
             }
-            Self::CertificateTrailing { certificate, count } => {
+            Error::CertificateTrailing { certificate, count } => {
                 write!(f, "{count} bytes follow {certificate}")
             }
-            Self::CertificateVersion { certificate, found } => {
+            Error::CertificateVersion { certificate, found } => {
                 write!(f, "{certificate} is x.509 version {found}, expected 3")
             }
-            Self::CertificateWindow { certificate, not_before, not_after } => {
+            Error::CertificateWindow { certificate, not_before, not_after } => {
                 write!(f, "{certificate} ends at {not_after}, before it begins at {not_before}")
             }
-            Self::CommonNameCount { certificate, found } => {
+            Error::CommonNameCount { certificate, found } => {
                 write!(f, "the subject of {certificate} has {found} common names, expected 1")
             }
-            Self::CriticalExtension { certificate, oid } => {
+            Error::CriticalExtension { certificate, oid } => {
                 write!(f, "{certificate} has an unknown critical extension, oid {oid}")
             }
-            Self::DebugEnclave => write!(f, "a debug enclave: pcr 0, 1 and 2 are zero"),
-            Self::DerInteger { certificate, at } => {
+            Error::DebugEnclave => write!(f, "a debug enclave: pcr 0, 1 and 2 are zero"),
+            Error::DerInteger { certificate, at } => {
                 write!(f, "bad integer at byte {at} of {certificate}")
             }
-            Self::DerLength { certificate, at } => {
+            Error::DerLength { certificate, at } => {
                 write!(f, "bad length at byte {at} of {certificate}")
             }
-            Self::DerTag { certificate, at, expected, found } => write!(
+            Error::DerTag { certificate, at, expected, found } => write!(
                 f,
                 "element {found:#04x} at byte {at} of {certificate}, expected {expected:#04x}"
             ),
-            Self::DerTime { certificate, at } => {
+            Error::DerTime { certificate, at } => {
                 write!(f, "bad date at byte {at} of {certificate}")
             }
-            Self::DerTrailing { certificate, at, count } => {
+            Error::DerTrailing { certificate, at, count } => {
                 write!(f, "{count} stray bytes at byte {at} of {certificate}")
             }
-            Self::DerTruncated { certificate, at, needed, left } => write!(
+            Error::DerTruncated { certificate, at, needed, left } => write!(
                 f,
                 "{certificate} ends early: {needed} bytes needed at byte {at}, {left} left"
             ),
-            Self::DerValue { certificate, at, expected } => {
+            Error::DerValue { certificate, at, expected } => {
                 write!(f, "bad value at byte {at} of {certificate}, expected {expected}")
             }
-            Self::DigestName { found } => write!(f, "digest is {found:?}, expected \"SHA384\""),
-            Self::DocumentLength { found, max } => {
+            Error::DigestName { found } => write!(f, "digest is {found:?}, expected \"SHA384\""),
+            Error::DocumentLength { found, max } => {
                 write!(f, "the document is {found} bytes long, at most {max} are read")
             }
-            Self::EnvelopeCount { found } => {
+            Error::EnvelopeCount { found } => {
                 write!(f, "the envelope is an array of {found}, expected 4")
             }
-            Self::EnvelopeTag { found } => write!(f, "the envelope has tag {found}, expected 18"),
-            Self::EnvelopeTrailing { count } => write!(f, "{count} bytes follow the envelope"),
-            Self::ExtensionDuplicate { certificate, oid } => {
+            Error::EnvelopeTag { found } => write!(f, "the envelope has tag {found}, expected 18"),
+            Error::EnvelopeTrailing { count } => write!(f, "{count} bytes follow the envelope"),
+            Error::ExtensionDuplicate { certificate, oid } => {
                 write!(f, "{certificate} has extension {oid} twice")
             }
-            Self::FieldDuplicate { field } => write!(f, "{field} appears twice"),
-            Self::FieldMissing { field } => write!(f, "{field} is missing"),
-            Self::FieldNull { field } => write!(f, "{field} is null"),
-            Self::FieldUnknown { name } => write!(f, "unknown field {name:?}"),
-            Self::FreshnessNotDemanded => {
+            Error::FieldDuplicate { field } => write!(f, "{field} appears twice"),
+            Error::FieldMissing { field } => write!(f, "{field} is missing"),
+            Error::FieldNull { field } => write!(f, "{field} is null"),
+            Error::FieldUnknown { name } => write!(f, "unknown field {name:?}"),
+            Error::FreshnessNotDemanded => {
                 write!(f, "a live check needs a nonce or a maximum age, the policy has neither")
             }
-            Self::InstanceName { expected, found } => {
+            Error::InstanceName { expected, found } => {
                 write!(f, "the issuing certificate is of {found:?}, expected {expected:?}")
             }
-            Self::IssuerName { certificate } => {
+            Error::IssuerName { certificate } => {
                 write!(f, "the issuer of {certificate} is not the subject of the one above it")
             }
-            Self::ItemType { item, expected, found } => {
+            Error::ItemType { item, expected, found } => {
                 write!(f, "{item} is {found}, expected {expected}")
             }
-            Self::KeyForm { certificate } => {
+            Error::KeyForm { certificate } => {
                 write!(f, "the key of {certificate} is not an uncompressed P-384 point")
             }
-            Self::KeyPoint { certificate } => {
+            Error::KeyPoint { certificate } => {
                 write!(f, "the key of {certificate} is not on the curve P-384")
             }
-            Self::KeyUsageAbsent { certificate } => write!(f, "{certificate} has no keyUsage"),
-            Self::KeyUsageCertSign { certificate } => {
+            Error::KeyUsageAbsent { certificate } => write!(f, "{certificate} has no keyUsage"),
+            Error::KeyUsageCertSign { certificate } => {
                 write!(f, "{certificate} issues certificates but may not sign them")
             }
-            Self::LeafCertSign => write!(f, "the leaf certificate may sign certificates"),
-            Self::LeafDigitalSignature => {
+            Error::LeafCertSign => write!(f, "the leaf certificate may sign certificates"),
+            Error::LeafDigitalSignature => {
                 write!(f, "the leaf certificate may not make digital signatures")
             }
-            Self::LeafIsAuthority => write!(f, "the leaf certificate is an authority"),
-            Self::LeafName { expected, found } => {
+            Error::LeafIsAuthority => write!(f, "the leaf certificate is an authority"),
+            Error::LeafName { expected, found } => {
                 write!(f, "the leaf certificate is of {found:?}, expected {expected:?}")
             }
-            Self::LeafPathLength { found } => {
+            Error::LeafPathLength { found } => {
                 write!(f, "the leaf certificate has a path length, {found}")
             }
-            Self::ModuleIdEmpty => write!(f, "module_id is empty"),
-            Self::NitroTpm => {
+            Error::ModuleIdEmpty => write!(f, "module_id is empty"),
+            Error::NitroTpm => {
                 write!(f, "a document of an ec2 instance (nitrotpm_pcrs), not of an enclave")
             }
-            Self::NonceAbsent { expected } => {
+            Error::NonceAbsent { expected } => {
                 write!(f, "the document has no nonce, expected {expected}")
             }
-            Self::NonceLength { found } => {
+            Error::NonceLength { found } => {
                 write!(f, "the nonce is {found} bytes long, at most 1024 are read")
             }
-            Self::NonceMismatch { expected, found } => {
+            Error::NonceMismatch { expected, found } => {
                 write!(f, "the nonce is {found}, expected {expected}")
             }
-            Self::NotAnEnclave { module_id } => {
+            Error::NotAnEnclave { module_id } => {
                 write!(f, "module_id {module_id:?} names no enclave")
             }
-            Self::PathLength { certificate, allowed, found } => {
+            Error::PathLength { certificate, allowed, found } => {
                 write!(f, "{certificate} permits {allowed} authorities below it, there are {found}")
             }
-            Self::PayloadLength { found } => {
+            Error::PayloadLength { found } => {
                 write!(f, "the payload is {found} bytes long, expected 1 to 16384")
             }
-            Self::PayloadTrailing { count } => write!(f, "{count} bytes follow the payload map"),
-            Self::PcrCount { found } => write!(f, "{found} registers, expected 1 to 32"),
-            Self::PcrDuplicate { index } => write!(f, "pcr {index} appears twice"),
-            Self::PcrIndex { found } => write!(f, "pcr {found}, expected 0 to 31"),
-            Self::PcrLength { index, found } => {
+            Error::PayloadTrailing { count } => write!(f, "{count} bytes follow the payload map"),
+            Error::PcrCount { found } => write!(f, "{found} registers, expected 1 to 32"),
+            Error::PcrDuplicate { index } => write!(f, "pcr {index} appears twice"),
+            Error::PcrIndex { found } => write!(f, "pcr {found}, expected 0 to 31"),
+            Error::PcrLength { index, found } => {
                 write!(f, "pcr {index} is {found} bytes long, expected 48")
             }
-            Self::PcrMismatch { sets, index, expected, found } => {
+            Error::PcrMismatch { sets, index, expected, found } => {
                 write!(f, "pcr {index} is {found}, expected {expected}")?;
                 others(f, *sets)
             }
-            Self::PcrMissing { sets, index, expected } => {
+            Error::PcrMissing { sets, index, expected } => {
                 write!(f, "pcr {index} is absent, expected {expected}")?;
                 others(f, *sets)
             }
-            Self::PcrZero { index } => write!(f, "pcr {index} is zero"),
-            Self::ProtectedHeader { expected, found } => {
+            Error::PcrZero { index } => write!(f, "pcr {index} is zero"),
+            Error::ProtectedHeader { expected, found } => {
                 write!(f, "the protected header is {found}, expected {expected}")
             }
-            Self::PublicKeyAbsent => write!(f, "the document carries no public key"),
-            Self::PublicKeyLength { found } => {
+            Error::PublicKeyAbsent => write!(f, "the document carries no public key"),
+            Error::PublicKeyLength { found } => {
                 write!(f, "the public key is {found} bytes long, expected 1 to 1024")
             }
-            Self::PublicKeyMismatch { expected, found } => {
+            Error::PublicKeyMismatch { expected, found } => {
                 write!(f, "the public key is {found}, expected {expected}")
             }
-            Self::PublicKeyPresent { found } => {
+            Error::PublicKeyPresent { found } => {
                 write!(f, "the document carries a public key, {found}, expected none")
             }
-            Self::RootMismatch { expected_sha256, found_sha256 } => write!(
+            Error::RootMismatch { expected_sha256, found_sha256 } => write!(
                 f,
                 "the chain begins with the certificate of sha-256 {}, expected the root {}",
                 hex::encode(found_sha256),
                 hex::encode(expected_sha256)
             ),
-            Self::SignatureAlgorithm { certificate, place } => {
+            Error::SignatureAlgorithm { certificate, place } => {
                 write!(
                     f,
                     "the {place} signature algorithm of {certificate} is not ecdsa-with-SHA384"
                 )
             }
-            Self::SignatureInvalid => {
+            Error::SignatureInvalid => {
                 write!(f, "the document was not signed by the key of its leaf certificate")
             }
-            Self::SignatureLength { found } => {
+            Error::SignatureLength { found } => {
                 write!(f, "the signature is {found} bytes long, expected 96")
             }
-            Self::SignatureScalar => {
+            Error::SignatureScalar => {
                 write!(f, "a half of the signature is zero or not below the group order")
             }
-            Self::TimestampInFuture { timestamp, now, skew_ms } => {
+            Error::TimestampInFuture { timestamp, now, skew_ms } => {
                 write!(f, "the document is dated {timestamp}, later than {now} plus {skew_ms} ms")
             }
-            Self::TimestampOutsideLeaf { timestamp, not_before, not_after } => write!(
+            Error::TimestampOutsideLeaf { timestamp, not_before, not_after } => write!(
                 f,
                 "the document is dated {timestamp}, its leaf is valid {not_before} to {not_after}"
             ),
-            Self::TimestampRange { found } => {
+            Error::TimestampRange { found } => {
                 write!(f, "timestamp {found} is not in milliseconds since 1970")
             }
-            Self::TimestampTooOld { timestamp, now, max_age_ms } => {
+            Error::TimestampTooOld { timestamp, now, max_age_ms } => {
                 write!(
                     f,
                     "the document is dated {timestamp}, more than {max_age_ms} ms before {now}"
                 )
             }
-            Self::UnprotectedHeader { found } => {
+            Error::UnprotectedHeader { found } => {
                 write!(f, "the unprotected header has {found} entries, expected none")
             }
-            Self::UserDataAbsent { expected } => {
+            Error::UserDataAbsent { expected } => {
                 write!(f, "the document has no user data, expected {expected}")
             }
-            Self::UserDataLength { found } => {
+            Error::UserDataLength { found } => {
                 write!(f, "the user data is {found} bytes long, at most 1024 are read")
             }
-            Self::UserDataMismatch { expected, found } => {
+            Error::UserDataMismatch { expected, found } => {
                 write!(f, "the user data is {found}, expected {expected}")
             }
         }

@@ -1,0 +1,63 @@
+//! Text made from received bytes, as a terminal, a page and a log may show it (FORMAT.md §10.4).
+
+use std::borrow::Cow;
+
+/// `text` with every character that shows nothing, moves the cursor or turns the direction of what follows written
+/// as `\u{…}`: controls, bidirectional and other format characters, separators other than the space, unassigned ones.
+///
+/// Which these are is the standard library's list, the one that `{:?}` escapes by; quotes and backslashes stay.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(shows) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match shows(c) {
+            true => out.push(c),
+            false => out.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn shows(c: char) -> bool {
+    (' '..='~').contains(&c) || (!c.is_ascii() && c.escape_debug().count() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Unicode's own lists: general category Cc, the property Bidi_Control, and format characters that show nothing.
+    fn hidden(c: char) -> bool {
+        matches!(c,
+            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e007f}')
+    }
+
+    #[test]
+    fn plain_text_stays_and_tricks_become_visible() {
+        for plain in ["", "refused: plan-steps", "größer als 3 \"x\" \\ 日本語 × 2^-4"] {
+            assert!(matches!(printable(plain), Cow::Borrowed(same) if same == plain));
+        }
+        assert_eq!(printable("\x1b[2A\x1b[Jaccepted"), "\\u{1b}[2A\\u{1b}[Jaccepted");
+        assert_eq!(printable("a\nb\u{202e}c\u{200b}"), "a\\u{a}b\\u{202e}c\\u{200b}");
+    }
+
+    #[test]
+    fn no_hidden_character_of_unicode_is_left() {
+        for c in ('\0'..=char::MAX).filter(|c| hidden(*c)) {
+            let shown = printable(c.encode_utf8(&mut [0; 4])).into_owned();
+            assert!(shown.starts_with("\\u{") && shown.is_ascii(), "{:x}", u32::from(c));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_keeps_a_hidden_character(text in "\\PC*|[\\x00-\\u{2100}]*") {
+            assert!(!printable(&text).chars().any(hidden));
+        }
+    }
+}
