@@ -1,6 +1,7 @@
 // The package's `fetch` for OpenAI's client, against a running service, and against relays that lie in between.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import OpenAI from "openai";
 import { VerifyError } from "../../verifier-wasm/dist/index.js";
@@ -17,7 +18,7 @@ let policy;
 before(async () => {
   assert.ok(built, "run `make build` first");
   service = await serveModel("openai-node");
-  policy = await service.policy(CHAT);
+  policy = await service.callerPolicy(CHAT);
 });
 after(() => service?.stop());
 
@@ -144,7 +145,7 @@ test("a relay that asks something else is found out", async () => {
 });
 
 test("a relay that asks elsewhere is found out", async () => {
-  const completions = await service.policy("/v1/completions");
+  const completions = await service.callerPolicy("/v1/completions");
   const { openai } = client(fetch, { policy: completions });
   assert.equal(await thrown(() => openai.chat.completions.create(asked)), "plan-setting");
 });
@@ -195,10 +196,28 @@ test("however a stream is cut into pieces, it is the same stream", async () => {
   }
 });
 
-test("a policy with a nonce, or that is none, is refused at once", async () => {
-  const pinned = await service.policy(CHAT, "00".repeat(32));
-  assert.throws(() => verifiedFetch({ policy: pinned }), TypeError);
-  assert.throws(() => verifiedFetch({ policy: "{" }), SyntaxError);
+test("a policy that cannot be used is refused before anything is asked", async () => {
+  const bad = {
+    "twice the same word": policy.replace(/^\{/, '{"nonce": "caller_nonce",'),
+    "a word of its own": policy.replace(/^\{/, '{"loose": true,'),
+    "an array in place of a section": policy.replace(/"inputs":\{[^}]*\}/, '"inputs":[]'),
+    "what is no JSON": `${policy}]`,
+  };
+  for (const [what, text] of Object.entries(bad)) {
+    assert.notEqual(text, policy);
+    let sent = 0;
+    const counting = (input, init) => ((sent += 1), fetch(input, init));
+    const { openai } = client(counting, { policy: text });
+    assert.equal(await thrown(() => openai.chat.completions.create(asked)), "policy-malformed", what);
+    assert.equal(sent, 0, what);
+  }
+  assert.throws(() => verifiedFetch({ policy: JSON.parse(policy) }), TypeError);
+});
+
+test("the report's digest is of the policy as its owner wrote it", { todo: "until the core takes the nonce" }, async () => {
+  const { openai, verified } = client();
+  await openai.chat.completions.create(asked);
+  assert.equal(verified[0].report.policy, createHash("sha256").update(policy).digest("hex"));
 });
 
 function without(headers, ...names) {

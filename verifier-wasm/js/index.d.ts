@@ -113,10 +113,14 @@ export interface LiveOptions {
   /** The time to verify at, in milliseconds since 1970, such as `Date.now()`. */
   readonly nowMs: number;
   readonly values?: Values;
+  /** The nonce that you sent: the operation must carry it, whatever the policy says. */
+  readonly expectedNonce?: Uint8Array;
 }
 
 export interface ArchivedOptions {
   readonly values?: Values;
+  /** The nonce that you sent: the operation must carry it, whatever the policy says. */
+  readonly expectedNonce?: Uint8Array;
 }
 
 /** Every check, every step, and the trust bill (FORMAT.md §10.4). */

@@ -142,5 +142,6 @@ function time(nowMs) {
 function given(options) {
   const entries = Object.entries(options?.values ?? {});
   const values = entries.map(([name, value]) => bytes(`values.${name}`, value));
-  return [entries.map(([name]) => name), values];
+  const nonce = options?.expectedNonce;
+  return [entries.map(([name]) => name), values, nonce === undefined ? undefined : bytes("expectedNonce", nonce)];
 }
