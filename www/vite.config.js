@@ -8,6 +8,7 @@ export default defineConfig({
   base: "./", // the page lies wherever it is put
   resolve: { alias: { "assay-verifier": here("../verifier-wasm/dist/index.js") } },
   server: { fs: { allow: [here("..")] } },
+  worker: { format: "es" },
   build: {
     target: "es2022",
     assetsInlineLimit: 0, // the policy of the page allows no data: addresses

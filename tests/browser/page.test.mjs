@@ -5,10 +5,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
+import { crc32, deflateSync } from "node:zlib";
 import { launch } from "../../scripts/chromium.mjs";
 import { serve } from "../../scripts/serve.mjs";
 import { explain, ready, reportText } from "../../verifier-wasm/dist/index.js";
 import { temporary } from "../node/folder.mjs";
+import { SEED, random } from "../node/random.mjs";
 import { ROOT, clock, read, typeOf, vectors } from "../node/vectors.mjs";
 
 const all = vectors();
@@ -72,7 +74,7 @@ test("every vector, through the page", async (t) => {
           return;
         }
         assert.equal(state, vector.expect === "accepted" ? "accepted" : "refused");
-        assert.equal(await page.textContent("#verdict .word"), vector.expect === "accepted" ? "Accepted" : "Refused");
+        assert.match(await page.textContent("#verdict .word"), vector.expect === "accepted" ? /^Accepted/ : /^Refused$/);
         if (vector.expect !== "accepted") assert.equal(await page.textContent("#verdict .code"), vector.expect);
         assert.equal(await saved(page), own.text);
       });
@@ -154,9 +156,133 @@ test("an attester that is not AWS is loud", async (t) => {
   await using_(async (page) => {
     await give(page, foreign);
     assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+    assert.equal(await page.textContent("#verdict .word"), "Accepted, under a development attester");
+    assert.equal(await page.getAttribute("#verdict", "data-kind"), "doubtful");
+    const colours = await page.evaluate(() => {
+      const colour = (name) => getComputedStyle(document.querySelector(name)).color;
+      return [colour("#verdict .word"), colour("#warning")];
+    });
+    assert.equal(colours[0], colours[1]);
     assert.match(await page.innerText("#warning"), /not AWS/i);
     assert.match(await page.innerText("#warning"), /Whoever holds that root's key can attest anything/);
     assert.match(await page.innerText("#policy"), /accept_root_other_than_aws/);
+  });
+});
+
+test("a warning is of evidence: what is no receipt was attested by nobody", async (t) => {
+  const foreign = all.find((vector) => vector.name.endsWith("vectors/accepted.txt"));
+  if (foreign === undefined) return t.skip("tests/vectors/accepted.txt is not here");
+  await using_(async (page) => {
+    await turned(page, () => drop(page, [["photo.cbor", JPEG], ["policy.json", foreign.policy]]));
+    assert.equal(await page.getAttribute("#main", "data-state"), "refused");
+    assert.ok(await page.isHidden("#warning"));
+    assert.equal(await page.locator("[data-sign=accepted]").count(), 0);
+    assert.equal(await page.getAttribute("label[for=file-receipt]", "data-sign"), "refused");
+    assert.equal(await page.getAttribute("label[for=file-policy]", "data-sign"), "file");
+  });
+});
+
+test("a hash is copied whole", async () => {
+  await using_(async (page) => {
+    await give(page, accepted);
+    const { policy } = JSON.parse(await saved(page));
+    const copied = await page.evaluate(() => {
+      getSelection().selectAllChildren(document.querySelector("#policy .hash"));
+      return getSelection().toString();
+    });
+    assert.equal(copied, policy);
+    const wide = await page.evaluate(() => document.querySelector("#policy .hash").getBoundingClientRect().width);
+    assert.ok(wide < 260, `${wide} px`);
+  });
+});
+
+test("the focus stays where the work is", async () => {
+  await using_(async (page) => {
+    const focused = () => page.evaluate(() => document.activeElement.id);
+    await page.focus("#file-receipt");
+    await turned(page, () => page.setInputFiles("#file-receipt", file("r", accepted.receipt)));
+    assert.equal(await focused(), "file-receipt");
+    await turned(page, () => page.setInputFiles("#file-policy", file("p", accepted.policy)));
+    await page.focus("#file-value-image");
+    await turned(page, () => page.setInputFiles("#file-value-image", file("i.json", JSON.stringify([...accepted.values.image]))));
+    assert.equal(await focused(), "file-value-image");
+    const expired = all.find((vector) => vector.expect === "attestation-certificate-expired");
+    await give(page, expired);
+    await page.focus("#archive");
+    await turned(page, () => page.keyboard.press("Enter"));
+    assert.equal(await focused(), "verdict");
+  });
+});
+
+test("a file that cannot be read, or is too large, is named", async () => {
+  await using_(async (page) => {
+    await give(page, accepted);
+    await page.evaluate(() => {
+      const large = new File([], "film.mov");
+      Object.defineProperty(large, "size", { value: 300_000_000 });
+      const gone = new File([], "gone.cbor");
+      gone.arrayBuffer = () => Promise.reject(new DOMException("it is a folder", "NotReadableError"));
+      const transfer = new DataTransfer();
+      const event = new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
+      Object.defineProperty(event, "dataTransfer", { value: { files: [large, gone] } });
+      document.body.dispatchEvent(event);
+    });
+    await page.waitForSelector("#trouble:not([hidden])");
+    const said = await page.innerText("#trouble");
+    assert.match(said, /film\.mov has 300\.0 MB: this page reads files of at most 67\.1 MB/);
+    assert.match(said, /gone\.cbor cannot be read: it is a folder/);
+    assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+    await turned(page, () => drop(page, [["r.cbor", accepted.receipt]]));
+    assert.ok(await page.isHidden("#trouble"));
+  });
+});
+
+test("a check runs beside the page, is seen to run, and can be cancelled", async () => {
+  await using_(async (page) => {
+    await give(page, accepted);
+    await drop(page, [["image.png", slowPicture()]]);
+    await page.waitForSelector("#cancel");
+    assert.equal(await page.getAttribute("#main", "data-state"), "checking");
+    await page.focus("#cancel");
+    await turned(page, () => page.keyboard.press("Enter"));
+    assert.equal(await page.getAttribute("#main", "data-state"), "cancelled");
+    assert.match(await page.innerText("#verdict"), /You cancelled the check: nothing was decided/);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "verdict");
+    await turned(page, () => drop(page, [["image.bin", accepted.values.image]]));
+    assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
+  });
+});
+
+test("nothing that was received moves or hides what is beside it", async () => {
+  const { below } = random(SEED);
+  const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+  const RANGES = [[0x00, 0x1f], [0x7f, 0x9f], [0xad, 0xad], [0x61c, 0x61c], [0x180e, 0x180e], [0x200b, 0x200f], [0x2028, 0x202e], [0x2060, 0x206f], [0xfeff, 0xfeff], [0xfff9, 0xfffb], [0xe0001, 0xe007f]];
+  const hostile = () => Array.from({ length: 12 }, () => {
+    const [low, high] = RANGES[below(RANGES.length)];
+    return String.fromCodePoint(97 + below(26), low + below(high - low + 1));
+  }).join("");
+  await using_(async (page) => {
+    for (let round = 0; round < 40; round += 1) {
+      const json = JSON.parse(Buffer.from(accepted.policy));
+      if (round % 4 === 1) json.operation = hostile();
+      if (round % 4 === 2) json[hostile()] = hostile();
+      if (round % 4 === 3) json.nonce = hostile();
+      await turned(page, () => drop(page, [[`r${hostile()}.cbor`, accepted.receipt], [`p${hostile()}.json`, Buffer.from(JSON.stringify(json))], [`image${hostile()}`, accepted.values.image]]));
+      const found = await page.evaluate(() => {
+        const texts = [];
+        const walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+        for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+          if (node.nodeType === Node.TEXT_NODE) texts.push(node.data);
+          else texts.push(...[...node.attributes].map((attribute) => attribute.value));
+        }
+        return texts;
+      });
+      // The page's own markup has line breaks, and nothing else that is not seen.
+      for (const text of found) assert.ok(!UNSEEN.test(text.replaceAll("\n", "")), JSON.stringify(text));
+      assert.ok(found.some((text) => text.includes("\\u{")));
+    }
+    const isolated = await page.evaluate(() => getComputedStyle(document.querySelector(".slot .muted")).unicodeBidi);
+    assert.equal(isolated, "isolate");
   });
 });
 
@@ -235,6 +361,32 @@ test("a module that cannot be loaded is said", async () => {
   assert.match(await page.textContent("#verdict"), /Cannot check.*cannot be loaded: 404/s);
   await context.close();
 });
+
+/** What begins as a JPEG does. */
+const JPEG = Uint8Array.from([0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0]);
+
+const file = (name, bytes) => ({ name, mimeType: "application/octet-stream", buffer: Buffer.from(bytes) });
+
+/** A white picture as large as they may be: it takes its time to become a small one. */
+function slowPicture() {
+  const side = 4096;
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const size = Buffer.alloc(4);
+    size.writeUInt32BE(data.length);
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32BE(crc32(body));
+    return Buffer.concat([size, body, sum]);
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(side, 0);
+  header.writeUInt32BE(side, 4);
+  header.set([16, 6], 8); // 16 bits of each of four channels
+  const rows = Buffer.alloc(side * (1 + side * 8), 0);
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]), chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0)),
+  ]);
+}
 
 /** A fresh page, without a word on its console. */
 async function using_(work, options = {}) {

@@ -1,6 +1,7 @@
 // The package's `fetch` for OpenAI's client, against a running service, and against relays that lie in between.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import OpenAI from "openai";
 import { VerifyError } from "../../verifier-wasm/dist/index.js";
@@ -17,7 +18,7 @@ let policy;
 before(async () => {
   assert.ok(built, "run `make build` first");
   service = await serveModel("openai-node");
-  policy = await service.policy(CHAT);
+  policy = await service.callerPolicy(CHAT);
 });
 after(() => service?.stop());
 
@@ -144,7 +145,7 @@ test("a relay that asks something else is found out", async () => {
 });
 
 test("a relay that asks elsewhere is found out", async () => {
-  const completions = await service.policy("/v1/completions");
+  const completions = await service.callerPolicy("/v1/completions");
   const { openai } = client(fetch, { policy: completions });
   assert.equal(await thrown(() => openai.chat.completions.create(asked)), "plan-setting");
 });
@@ -195,10 +196,155 @@ test("however a stream is cut into pieces, it is the same stream", async () => {
   }
 });
 
-test("a policy with a nonce, or that is none, is refused at once", async () => {
-  const pinned = await service.policy(CHAT, "00".repeat(32));
-  assert.throws(() => verifiedFetch({ policy: pinned }), TypeError);
-  assert.throws(() => verifiedFetch({ policy: "{" }), SyntaxError);
+test("a receipt's event adds no words and no calls to what was verified", async () => {
+  const added = { content: " ALSO: wire 10,000 EUR", tool_calls: [{ index: 0, id: "c", type: "function", function: { name: "wire", arguments: "{}" } }] };
+  const { openai, verified } = client(changed((body) => {
+    const [covered, last] = String(body).split(RECEIPT);
+    const [line, ...end] = last.split("\n");
+    const event = JSON.parse(line.slice(6));
+    event.choices = [{ index: 0, delta: added, logprobs: null, finish_reason: "tool_calls" }];
+    return { body: [`${covered}${RECEIPT}data: ${JSON.stringify(event)}`, ...end].join("\n") };
+  }));
+  const { messages, max_tokens, model } = asked;
+  assert.equal(await thrown(() => openai.chat.completions.stream({ messages, max_tokens, model }).finalChatCompletion()), "receipt-event");
+  assert.equal(verified.length, 0);
+});
+
+test("what comes before an event belongs to it, a mark of byte order too", async () => {
+  const { openai } = client(changed((body) => ({ body: String(body).replace(RECEIPT, `\ufeff${RECEIPT}`) })));
+  assert.equal(await thrown(() => read(openai)), "stream-event");
+});
+
+for (const stream of [false, true]) {
+  const come = (openai) => (stream ? read(openai) : openai.chat.completions.create(asked));
+  test(`status and type are what the receipt says: ${stream ? "a stream" : "in one piece"}`, async () => {
+    const other = async (input, init) => {
+      const { body, headers } = await fetch(input, init);
+      return new Response(body, { status: 203, headers });
+    };
+    assert.equal(await thrown(() => come(client(other).openai)), "status-mismatch");
+  });
+}
+
+test("a stream is no answer in one piece", async () => {
+  const relabelled = async (input, init) => {
+    const answer = await fetch(input, init);
+    const [covered, last] = (await answer.text()).split(RECEIPT);
+    const { receipt } = JSON.parse(last.split("\n")[0].slice(6)).assay_receipt;
+    return new Response(covered, { headers: { "content-type": "application/json", "assay-receipt-cbor": receipt } });
+  };
+  assert.equal(await thrown(() => read(client(relabelled).openai)), "media-mismatch");
+});
+
+test("what is not verified says so", async () => {
+  const forged = async (input, init) => {
+    const answer = await fetch(input, init);
+    return new Response(answer.body, { status: answer.status, headers: but(answer.headers, "assay", "verified") });
+  };
+  const own = verifiedFetch({ policy, fetch: forged });
+  assert.equal((await own(`${service.url}/v1/models`)).headers.get("assay"), "unverified");
+  assert.equal((await own(new Request(`${service.url}/v1/models`))).headers.get("assay"), "unverified");
+  assert.equal((await own(`${service.url}/nowhere`, { method: "put", body: "x" })).headers.get("assay"), "unverified");
+  const refused = await own(service.url + CHAT, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+  assert.deepEqual([refused.status, refused.headers.get("assay")], [400, "unverified"]);
+});
+
+test("a caller's dispatcher is used for the question and its receipt", async () => {
+  const inner = globalThis[Symbol.for("undici.globalDispatcher.1")];
+  const paths = [];
+  const dispatcher = { dispatch: (options, handler) => (paths.push(options.path), inner.dispatch(options, handler)) };
+  const bare = async (input, init) => {
+    const answer = await fetch(input, init);
+    return new Response(answer.body, { status: answer.status, headers: without(answer.headers, "assay-receipt-cbor") });
+  };
+  const own = verifiedFetch({ policy, fetch: bare });
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked), dispatcher };
+  await (await own(service.url + CHAT, init)).text();
+  assert.equal(paths.length, 2, paths.join());
+  await (await own(new Request(service.url + CHAT, init))).text();
+  assert.equal(paths[2], CHAT, paths.join());
+  await (await own(`${service.url}/v1/models`, { dispatcher })).text();
+  assert.equal(paths.at(-1), "/v1/models");
+});
+
+test("with hold, a stream is handed on once it is verified", async () => {
+  const { openai, verified } = client(fetch, { hold: true });
+  const { text, marks } = await read(openai);
+  assert.ok(text.length > 0 && marks.length > 2 && marks.every((mark) => mark === "verified"), marks.join());
+  assert.equal(verified.length, 1);
+  const held = client(changed((body) => ({ body: String(body).replace(/"content":"[^"]/, '"content":"#') })), { hold: true });
+  const got = [];
+  assert.equal(await thrown(async () => {
+    for await (const chunk of await held.openai.chat.completions.create({ ...asked, stream: true })) got.push(chunk);
+  }), "opening-mismatch");
+  assert.deepEqual(got, []);
+});
+
+/** An answer of bytes that are made while they are read. */
+const made = (type, make) => async () => new Response(new ReadableStream({ pull: make() }), { headers: { "content-type": type, "assay-receipt": "00".repeat(32) } });
+const endless = (piece) => () => (controller) => controller.enqueue(piece);
+
+test("what has no end is refused by name", async () => {
+  const piece = new Uint8Array(1 << 20).fill(0x20);
+  const event = new TextEncoder().encode(`data: {"a":"${"x".repeat(1 << 20)}"}\n\n`);
+  const refused = async (fetch, code) => assert.equal(await thrown(async () => {
+    const own = verifiedFetch({ policy, fetch });
+    const reader = (await own(service.url + CHAT, { method: "POST", body: JSON.stringify(asked) })).body.getReader();
+    while (!(await reader.read()).done);
+  }), code);
+  await refused(made("application/json", endless(piece)), "body-too-long");
+  await refused(made("text/event-stream", endless(piece)), "event-too-long");
+  await refused(made("text/event-stream", endless(event)), "stream-too-long");
+  const receipts = async (input, init) => (init.method === "GET" ? made("application/cbor", endless(piece))() : fetch(input, init));
+  const bare = async (input, init) => {
+    const answer = await receipts(input, init);
+    return new Response(answer.body, { status: answer.status, headers: without(answer.headers, "assay-receipt-cbor") });
+  };
+  const question = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked) };
+  assert.equal(await thrown(async () => (await verifiedFetch({ policy, fetch: bare })(service.url + CHAT, question)).text()), "receipt-too-long");
+  const lists = verifiedFetch({ policy, fetch: made("application/json", endless(piece)) });
+  assert.equal(await thrown(async () => (await lists(`${service.url}/v1/models`)).text()), "body-too-long");
+});
+
+test("however a stream is cut, its bytes are copied a bounded number of times", async (t) => {
+  const event = new TextEncoder().encode(`data: {"a":"${"x".repeat(1 << 16)}"}\n\n`);
+  let [at, copied] = [0, 0];
+  const set = Uint8Array.prototype.set;
+  t.mock.method(Object.getPrototypeOf(Uint8Array.prototype), "set", function (from, ...more) {
+    copied += from.length;
+    return set.call(this, from, ...more);
+  });
+  const own = verifiedFetch({ policy, fetch: made("text/event-stream", () => (controller) => {
+    if (at === event.length) controller.close();
+    else controller.enqueue(event.subarray(at, (at += 1)));
+  }) });
+  const answer = await own(service.url + CHAT, { method: "POST", body: JSON.stringify(asked) });
+  assert.equal(await thrown(() => answer.text()), "receipt-missing");
+  assert.ok(copied >= event.length && copied < 16 * event.length, `${copied} bytes copied of ${event.length}`);
+});
+
+test("a policy that cannot be used is refused before anything is asked", async () => {
+  const bad = {
+    "twice the same word": policy.replace(/^\{/, '{"nonce": "caller_nonce",'),
+    "a word of its own": policy.replace(/^\{/, '{"loose": true,'),
+    "an array in place of a section": policy.replace(/"inputs":\{[^}]*\}/, '"inputs":[]'),
+    "what is no JSON": `${policy}]`,
+  };
+  for (const [what, text] of Object.entries(bad)) {
+    assert.notEqual(text, policy);
+    let sent = 0;
+    const counting = (input, init) => ((sent += 1), fetch(input, init));
+    const { openai } = client(counting, { policy: text });
+    assert.equal(await thrown(() => openai.chat.completions.create(asked)), "policy-malformed", what);
+    assert.equal(sent, 0, what);
+  }
+  assert.throws(() => verifiedFetch({ policy: JSON.parse(policy) }), TypeError);
+});
+
+test("the report's digest is of the policy as its owner wrote it", { todo: "until the core takes the nonce" }, async () => {
+  const { openai, verified } = client();
+  await openai.chat.completions.create(asked);
+  assert.equal(verified[0].report.policy, createHash("sha256").update(policy).digest("hex"));
 });
 
 function without(headers, ...names) {

@@ -16,7 +16,7 @@ const CONFIG = {
   rope_theta: 10000, hidden_act: "silu", tie_word_embeddings: false,
 };
 
-/** Starts it in a folder of target/tmp; gives its address, the policy that it suggests for a path, reviewed, and its end. */
+/** Starts it in a folder of target/tmp; gives its address, the policies that it suggests for a path, reviewed, and its end. */
 export async function serveModel(name) {
   const folder = join(ROOT, "target/tmp", name);
   rmSync(folder, { recursive: true, force: true });
@@ -39,7 +39,12 @@ export async function serveModel(name) {
     const { unreviewed, ...reviewed } = suggested.policies[`llm-${MODEL}`].find((one) => one.path === path).policy;
     return JSON.stringify(reviewed);
   };
-  return { url, policy, stop: () => child.kill("SIGTERM") };
+  /** The same, where each question has a nonce of its own. */
+  const callerPolicy = async (path) => {
+    const { accept_without_own_nonce, ...strict } = JSON.parse(await policy(path));
+    return JSON.stringify({ ...strict, nonce: "caller_nonce" });
+  };
+  return { url, policy, callerPolicy, stop: () => child.kill("SIGTERM") };
 }
 
 function freePort() {

@@ -1,199 +1,193 @@
-import { ready, verify } from "./index.js";
+import { explain, inspect, ready, verify } from "./index.js";
+import { gathered, hex, pieces, unbase64 } from "./openai-bytes.js";
+import { ExchangeError, LIMITS } from "./openai-error.js";
+import { Questions } from "./openai-questions.js";
+import { stream } from "./openai-stream.js";
 
-/** Why an answer came without what its verification needs. */
-export class ExchangeError extends Error {
-  constructor(code, message) {
-    super(message);
-    this.name = "ExchangeError";
-    this.code = code;
-  }
-}
+export { ExchangeError, LIMITS };
 
 /**
- * Returns a `fetch` for an OpenAI client: each request carries a nonce of its own, and no answer ends well before its
- * receipt is accepted under `policy`.
+ * Returns a `fetch` for an OpenAI client: each question carries a nonce of its own, and no answer ends well before its
+ * receipt is accepted under `policy`. What is not verified says so in a header.
  */
-export function verifiedFetch({ policy, fetch = globalThis.fetch, nowMs = Date.now, onVerified = () => {} }) {
-  const policyFor = withNonces(policy);
+export function verifiedFetch({
+  policy, fetch = globalThis.fetch, nowMs = Date.now, hold = false, onVerified = () => {}, onAbandoned = () => {},
+}) {
+  const own = copied(policy);
+  const questions = new Questions();
   return async (input, init) => {
-    const sent = new Request(input, init);
+    const method = init?.method ?? (input instanceof Request ? input.method : "GET");
     // A list of models or a receipt is no exchange: nothing was asked of a model.
-    if (sent.method !== "POST") return fetch(sent);
+    if (method.toUpperCase() !== "POST") return unverified(await fetch(input, init));
     await ready();
+    // A policy that cannot be used is refused before anything is asked.
+    explain(new Uint8Array(), withNonce(own, NO_NONCE), { nowMs: nowMs(), expectedNonce: NO_NONCE });
+    const sent = new Request(input, init);
     const request = new Uint8Array(await sent.arrayBuffer());
-    const nonce = hex(crypto.getRandomValues(new Uint8Array(32)));
-    const headers = new Headers(sent.headers);
-    headers.set("assay-nonce", nonce);
-    const { method, signal, credentials, redirect, url } = sent;
-    const answer = await fetch(url, { method, headers, body: request, signal, credentials, redirect });
+    const question = await questions.ask(sent.url, request);
+    const { nonce, attempts } = question;
+    const attempt = new Attempt(() => questions.again(question), () => onAbandoned({ request, attempts }));
+    let answer;
+    try {
+      answer = await fetch(...again(input, init, sent, request, nonce));
+    } catch (error) {
+      attempt.failed();
+      throw error;
+    }
     // What is not a success is no answer to rely on; the client makes an error of it.
-    if (!answer.ok) return answer;
-    const accept = async (receipt, response) => {
+    if (!answer.ok || answer.body === null) {
+      attempt.failed();
+      return unverified(answer);
+    }
+    const media = answer.headers.get("content-type")?.split(";")[0].trim().toLowerCase();
+    const accept = async (receipt, response, check) => {
       const values = { request, response };
-      const report = verify(receipt, policyFor(nonce), { nowMs: nowMs(), values });
-      await onVerified({ report, receipt, ...values });
+      const report = verify(receipt, withNonce(own, nonce), { nowMs: nowMs(), values, expectedNonce: nonce });
+      check?.();
+      agree(inspect(receipt).operation, answer.status, media);
+      attempt.accepted();
+      await onVerified({ report, receipt, attempts, ...values });
     };
-    const media = answer.headers.get("content-type")?.split(";")[0].trim();
-    const body = media === "text/event-stream" ? stream(answer, accept) : whole(answer, accept, url, fetch, signal);
-    return new Response(body, { status: answer.status, statusText: answer.statusText, headers: plain(answer.headers) });
+    const source = pieces(answer.body);
+    const asked = (url, more) => fetch(url, { ...init, body: undefined, ...more });
+    const body = media === EVENTS
+      ? stream(source, accept, hold)
+      : whole(source, accept, () => receiptOf(answer.headers, sent.url, asked));
+    attempt.leaveWith(init?.signal ?? (input instanceof Request ? input.signal : undefined));
+    // Of the headers that came none is covered: this one is ours.
+    return new Response(handed(body, attempt, source.cancel), { status: answer.status, headers: { "content-type": media ?? "" } });
   };
 }
 
-/** The policy of each request: the receipt's nonce must be ours, so there is nothing to accept in place of one. */
-function withNonces(policy) {
-  const text = typeof policy === "string" ? policy : new TextDecoder("utf-8", { fatal: true }).decode(policy);
-  const { accept_without_own_nonce: _, ...rest } = JSON.parse(text);
-  if ("nonce" in rest) throw new TypeError("the policy has a nonce, expected none: each request has its own");
-  return (nonce) => JSON.stringify({ ...rest, nonce });
+/** A policy is its text: what changes in the caller's bytes later changes nothing here. */
+function copied(policy) {
+  if (typeof policy === "string") return policy;
+  if (Object.prototype.toString.call(policy) === "[object Uint8Array]") return policy.slice();
+  throw new TypeError("policy must be a string or a Uint8Array of JSON text");
+}
+
+/** Until the core takes the caller's nonce by itself: then `policy` goes to it as it is, and this goes away. */
+function withNonce(policy, nonce) {
+  const text = typeof policy === "string" ? policy : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(policy);
+  const own = text.replace(/"nonce"\s*:\s*"caller_nonce"/, `"nonce": "${hex(nonce)}"`);
+  if (own === text) throw new TypeError('the policy must say "nonce": "caller_nonce"');
+  return own;
+}
+
+/** What a policy is tried with, before there is a question. */
+const NO_NONCE = new Uint8Array(32);
+
+/** One time that a question is sent, and how it ended: the first word counts. */
+class Attempt {
+  #again;
+  #left;
+  #ends = new AbortController();
+
+  /** `again`: nothing was accepted; `left`: because whoever was to read the answer went away. */
+  constructor(again, left) {
+    this.#again = again;
+    this.#left = left;
+  }
+
+  accepted() {
+    this.#ends.abort();
+  }
+
+  failed() {
+    if (this.#ends.signal.aborted) return;
+    this.#ends.abort();
+    this.#again();
+  }
+
+  abandoned() {
+    if (this.#ends.signal.aborted) return;
+    this.failed();
+    this.#left();
+  }
+
+  /** From here on there is an answer to leave. */
+  leaveWith(signal) {
+    signal?.addEventListener("abort", () => this.abandoned(), { once: true, signal: this.#ends.signal });
+  }
+}
+
+/** The request with its nonce, and with all that the caller's `fetch` knows beyond the standard: a dispatcher, a proxy, a certificate. */
+function again(input, init, sent, body, nonce) {
+  const headers = new Headers(sent.headers);
+  headers.set("assay-nonce", hex(nonce));
+  if (input instanceof Request) return [new Request(sent, { ...init, headers, body })];
+  return [sent.url, { ...init, method: "POST", headers, body }];
 }
 
 /** An answer in one piece: nothing of it is passed on before it is verified. */
-function whole(answer, accept, url, fetch, signal) {
-  return source(async function* () {
-    const response = new Uint8Array(await answer.arrayBuffer());
-    const inline = answer.headers.get("assay-receipt-cbor");
-    await accept(inline === null ? await fetched(answer, url, fetch, signal) : unbase64(inline), response);
-    yield response;
-  });
+async function* whole(source, accept, receipt) {
+  const response = await gathered("body", source);
+  await accept(await receipt(), response);
+  yield response;
 }
 
-async function fetched(answer, url, fetch, signal) {
-  const id = answer.headers.get("assay-receipt");
+async function receiptOf(headers, asked, fetch) {
+  const inline = headers.get("assay-receipt-cbor");
+  if (inline !== null) return unbase64(inline);
+  const id = headers.get("assay-receipt");
   if (id === null) throw new ExchangeError("receipt-missing", "the answer names no receipt (header assay-receipt)");
   if (!/^[0-9a-f]{64}$/.test(id)) throw new ExchangeError("receipt-id", `expected 64 hexadecimal digits, found ${id}`);
-  const at = new URL(url);
+  const at = new URL(asked);
   at.pathname = at.pathname.replace(/\/v1\/.*$/, `/v1/receipts/${id}`);
-  const receipt = await fetch(at.href, { signal, headers: { accept: "application/cbor" } });
-  if (!receipt.ok) throw new ExchangeError("receipt-missing", `receipt ${id} cannot be had: status ${receipt.status}`);
-  return new Uint8Array(await receipt.arrayBuffer());
+  const answer = await fetch(at.href, { method: "GET", headers: { accept: "application/cbor" } });
+  if (!answer.ok) throw new ExchangeError("receipt-missing", `receipt ${id} cannot be had: status ${answer.status}`);
+  return gathered("receipt", pieces(answer.body));
 }
 
-/**
- * A stream: each event is passed on as it comes, marked `"assay": "unverified"`; the event that carries the receipt as
- * `"assay": "verified"`, if it was accepted, and only then the end.
- */
-function stream(answer, accept) {
-  return source(async function* () {
-    if (answer.body === null) throw cut();
-    const covered = [];
-    let [seen, ended] = [0, false];
-    let [receipt, last] = [];
-    for await (const event of events(answer.body)) {
-      if (receipt !== undefined) {
-        // The receipt covers what came before it; only the end may come after.
-        if (ended || text(event) !== DONE) throw new ExchangeError("receipt-not-last", "bytes that the receipt does not cover follow it");
-        ended = true;
-        continue;
-      }
-      receipt = carried(event);
-      if (receipt === undefined) {
-        covered.push(event);
-        seen += event.length;
-        yield marked(event, "unverified");
-      } else {
-        last = utf8(text(event).replace(/^event: assay\.receipt\n/, ""));
-      }
-    }
-    if (receipt === undefined) throw cut();
-    await accept(receipt, joined(covered, seen));
-    yield marked(last, "verified");
-    yield utf8(DONE);
+/** The receipt covers status and kind of the answer, too: what came has to be what it says. */
+function agree({ steps, values }, status, media) {
+  const said = steps[0]?.settings.status;
+  if (said !== status) throw new ExchangeError("status-mismatch", `the receipt is of an answer with status ${said}, found ${status}`);
+  const type = values.find(({ name }) => name === "response")?.type.media;
+  if (type !== media) throw new ExchangeError("media-mismatch", `the receipt is of an answer of type ${type}, found ${media}`);
+}
+
+/** What nothing vouches for, and says so. */
+function unverified(answer) {
+  if (answer.status < 200) return answer; // opaque: nothing of it can be read
+  const headers = new Headers(answer.headers);
+  headers.set("assay", "unverified");
+  // They were of the bytes before they were decoded.
+  for (const name of ["content-length", "content-encoding", "transfer-encoding"]) headers.delete(name);
+  const { body, status, statusText } = answer;
+  return new Response(body && body.pipeThrough(bounded()), { status, statusText, headers });
+}
+
+function bounded() {
+  let total = 0;
+  return new TransformStream({
+    transform(piece, controller) {
+      total += piece.length;
+      if (total > LIMITS.body) throw new ExchangeError("body-too-long", `body: expected at most ${LIMITS.body} bytes, found more`);
+      controller.enqueue(piece);
+    },
   });
-}
-
-function cut() {
-  return new ExchangeError("receipt-missing", "the stream ended without its receipt: it may have been cut short");
-}
-
-/** The receipt in an event `assay.receipt`. */
-function carried(event) {
-  const match = /^event: assay\.receipt\ndata: (.*)\n\n$/.exec(text(event));
-  if (match === null) return undefined;
-  let found;
-  try {
-    found = JSON.parse(match[1]).assay_receipt.receipt;
-  } catch {
-    found = undefined;
-  }
-  if (typeof found !== "string") throw new ExchangeError("receipt-event", "the event assay.receipt carries no receipt");
-  return unbase64(found);
-}
-
-/** An event's object with the mark. Whoever sends an `assay` of its own has it replaced; what is read as something else elsewhere is refused. */
-function marked(event, state) {
-  const match = /^data: (\{[^\r\n]*\})\n\n$/.exec(text(event));
-  let found;
-  try {
-    found = JSON.parse(match[1]);
-  } catch {
-    throw new ExchangeError("stream-event", `expected one line with a JSON object, found ${JSON.stringify(text(event).slice(0, 80))}`);
-  }
-  return utf8(`data: ${JSON.stringify({ ...found, assay: state })}\n\n`);
-}
-
-/** Events with the empty line that ends each. Throws for one that is cut short. */
-async function* events(body) {
-  let rest = new Uint8Array();
-  for await (const piece of body) {
-    const bytes = joined([rest, piece], rest.length + piece.length);
-    let begin = 0;
-    // A line feed that ends an empty line may have come with this piece: look again at the last byte.
-    for (let at = Math.max(rest.length - 1, 0); at + 1 < bytes.length; at += 1) {
-      if (bytes[at] !== 10 || bytes[at + 1] !== 10 || at < begin) continue;
-      yield bytes.subarray(begin, at + 2);
-      begin = at + 2;
-    }
-    rest = bytes.subarray(begin);
-  }
-  if (rest.length > 0) throw cut();
 }
 
 /** A body that errs where its maker throws, so that the client's caller sees the very error and no retry is made. */
-function source(make) {
-  const pieces = make();
+function handed(made, attempt, cancel) {
   return new ReadableStream({
     async pull(controller) {
       try {
-        const { done, value } = await pieces.next();
+        const { done, value } = await made.next();
         if (done) controller.close();
         else controller.enqueue(value);
       } catch (error) {
+        attempt.failed();
         controller.error(error);
+        await cancel(error)?.catch(() => undefined); // whoever sends more sends it to nobody
       }
     },
-    cancel: () => pieces.return().then(() => undefined),
+    async cancel(reason) {
+      attempt.abandoned();
+      await cancel(reason);
+    },
   });
 }
 
-/** Headers that still hold for the body that is handed on. */
-function plain(headers) {
-  const kept = new Headers(headers);
-  for (const name of ["content-length", "content-encoding", "transfer-encoding"]) kept.delete(name);
-  return kept;
-}
-
-function joined(pieces, length) {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-}
-
-const DONE = "data: [DONE]\n\n";
-const utf8 = (string) => new TextEncoder().encode(string);
-const text = (bytes) => new TextDecoder().decode(bytes);
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-function unbase64(string) {
-  let binary;
-  try {
-    binary = atob(string);
-  } catch {
-    throw new ExchangeError("receipt-base64", "the receipt is not written in base64");
-  }
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
-}
-
+const EVENTS = "text/event-stream";

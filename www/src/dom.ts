@@ -1,4 +1,6 @@
-/** Elements without markup in strings: what a receipt says can never become markup. */
+/** Elements without markup in strings, and without what cannot be seen: what a receipt says is neither markup nor a trick of direction. */
+
+import { printable } from "./printable.js";
 
 type Child = Node | string | null | undefined | false;
 type Attributes = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -26,19 +28,20 @@ export function byId<E extends HTMLElement>(id: string, kind: new () => E): E {
   return found;
 }
 
-/** A long hash in a short form; the whole is in the title, and is what gets copied. */
+/** A long hash in a short form; the whole of it is there, drawn as one sign in the middle, so that the whole is what gets copied. */
 export function hash(hex: string, keep = 8): HTMLElement {
-  const short = hex.length > 2 * keep + 1 ? `${hex.slice(0, keep)}…${hex.slice(-keep)}` : hex;
-  return el("code", { class: "hash", title: hex }, short);
+  if (hex.length <= 2 * keep + 1) return el("code", { class: "hash" }, hex);
+  return el("code", { class: "hash", title: hex }, hex.slice(0, keep), el("span", { class: "rest" }, hex.slice(keep, -keep)), hex.slice(-keep));
 }
 
 function filled<E extends Element>(element: E, attributes: Attributes, children: readonly Child[]): E {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    element.setAttribute(name, value === true ? "" : String(value));
+    element.setAttribute(name, value === true ? "" : printable(String(value)));
   }
   for (const child of children) {
-    if (child !== null && child !== undefined && child !== false) element.append(child);
+    if (child === null || child === undefined || child === false) continue;
+    element.append(typeof child === "string" ? printable(child) : child);
   }
   return element;
 }

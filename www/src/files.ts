@@ -1,5 +1,6 @@
 /** Telling receipts, policies and values apart, by what is in them. */
 
+import { MAX_FILE } from "./limits.js";
 import { isPng } from "./picture.js";
 import { isPolicy, policyWords } from "./policy.js";
 import { type Given, look, receiptBytes } from "./state.js";
@@ -7,8 +8,20 @@ import type { Chosen } from "./values.js";
 
 export type Slot = { readonly for: "policy" } | { readonly for: "receipt" } | { readonly for: "value"; readonly name: string };
 
+/** A file's bytes. Errors: a sentence that names the file, and the limit. */
 export async function chosen(file: File): Promise<Chosen> {
-  return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+  if (file.size > MAX_FILE) {
+    throw new Error(`${file.name} has ${megabytes(file.size)} MB: this page reads files of at most ${megabytes(MAX_FILE)} MB.`);
+  }
+  try {
+    return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+  } catch (error) {
+    throw new Error(`${file.name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
 }
 
 /** Puts a file into a slot; a changed byte belongs to the receipt it was changed in. */

@@ -1,10 +1,12 @@
 /** The page: files in, one state, and views of it. */
 
-import { ready, reportText } from "assay-verifier";
+import { ready } from "assay-verifier";
+import { Checker } from "./checker.js";
 import { demo } from "./demo.js";
 import { byId, el } from "./dom.js";
 import { type Slot, chosen, place, put } from "./files.js";
 import { type Clock, type Given, NOTHING, type State, judge } from "./state.js";
+import { mark } from "./view/icons.js";
 import { checks } from "./view/checks.js";
 import { slots } from "./view/files.js";
 import { flow } from "./view/flow.js";
@@ -12,6 +14,7 @@ import { policy } from "./view/policy.js";
 import { trust } from "./view/trust.js";
 import { values } from "./view/values.js";
 import { verdict } from "./view/verdict.js";
+import type { Chosen } from "./values.js";
 import { warning } from "./view/warning.js";
 
 const main = byId("main", HTMLElement);
@@ -22,7 +25,12 @@ const offset = byId("offset", HTMLInputElement);
 const flip = byId("flip", HTMLButtonElement);
 const undo = byId("undo", HTMLButtonElement);
 const tamperSays = byId("tamper-says", HTMLElement);
+const trouble = byId("trouble", HTMLElement);
 const UNTOUCHED = tamperSays.textContent;
+
+const checker = new Checker();
+/** How long a check may take before the page says that it runs. */
+const PATIENCE_MS = 150;
 
 let given: Given = NOTHING;
 let state: State = { is: "loading" };
@@ -32,27 +40,53 @@ let turn = 0;
 async function take(next: Given): Promise<void> {
   given = next;
   const own = ++turn;
-  const judged = await judge(next);
-  if (own === turn) await show(judged);
+  trouble.hidden = true;
+  const slow = setTimeout(() => void show({ is: "checking" }), PATIENCE_MS);
+  const judged = await judge(next, checker);
+  clearTimeout(slow);
+  if (own === turn) await show(judged, own);
 }
 
-async function show(next: State): Promise<void> {
+/** Reads files, takes what could be read, and names what could not. */
+async function read(files: readonly File[], placed: (all: readonly Chosen[]) => Given): Promise<void> {
+  const all = await Promise.allSettled(files.map(chosen));
+  const good = all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const bad = all.flatMap((one) => (one.status === "rejected" ? [one.reason instanceof Error ? one.reason.message : String(one.reason)] : []));
+  if (good.length > 0) await take(placed(good));
+  if (bad.length === 0) return;
+  trouble.replaceChildren(mark("warning", 20), ...bad.map((why) => el("p", {}, why)));
+  trouble.hidden = false;
+}
+
+async function show(next: State, own?: number): Promise<void> {
   state = next;
   const report = state.is === "judged" ? state.report : null;
-  section("verdict", verdict(state, archive));
+  const under = state.is === "judged" ? await policy(state.report, state.words) : [];
+  if (own !== undefined && own !== turn) return;
+  const focused = document.activeElement;
+  section("verdict", verdict(state, { again: () => void take(given), archive, cancel: () => checker.cancel() }));
   section("warning", report ? warning(report) : []);
-  byId("files", HTMLElement).replaceChildren(...slots(given, choose));
+  byId("files", HTMLElement).replaceChildren(...slots(given, state, choose));
   body("trust", report ? trust(report) : []);
   byId("trust-about", HTMLElement).textContent = report?.verdict === "refused"
     ? "Nothing of this is enough: the receipt is refused. This is as far as the checks came."
     : "What remains to be believed after every check.";
   body("values", report ? values(report, given.values) : []);
-  body("checks", report ? [...checks(report), save(reportText(report))] : []);
-  body("policy", state.is === "judged" ? await policy(state.report, state.words) : []);
+  body("checks", report ? [...checks(report), save(state.is === "judged" ? state.text : "")] : []);
+  body("policy", under);
   drawFlow();
   showControls();
   main.dataset["state"] = state.is === "judged" ? state.report.verdict : state.is;
-  main.dataset["checked"] = String(turn);
+  keepFocus(focused);
+  if (own !== undefined) main.dataset["checked"] = String(own);
+}
+
+/** What had the focus may have been drawn anew, or be gone: then the verdict has it, so that the keyboard goes on from there. */
+function keepFocus(focused: Element | null): void {
+  if (focused === null || focused === document.body || focused.isConnected) return;
+  const same = focused.id === "" ? null : document.getElementById(focused.id);
+  const verdict = byId("verdict", HTMLElement);
+  (same ?? (verdict.hidden ? main : verdict)).focus();
 }
 
 function section(id: string, content: readonly Node[]): void {
@@ -95,8 +129,8 @@ function archive(): void {
   void take({ ...given, clock: { is: "archived" } });
 }
 
-async function choose(slot: Slot, file: File): Promise<void> {
-  await take(put(given, slot, await chosen(file)));
+function choose(slot: Slot, file: File): void {
+  void read([file], (all) => all.reduce((known, one) => put(known, slot, one), given));
 }
 
 function save(text: string): HTMLElement {
@@ -146,7 +180,7 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   delete main.dataset["drag"];
   const files = [...(event.dataTransfer?.files ?? [])];
-  void Promise.all(files.map(chosen)).then((all) => take(place(given, all)));
+  void read(files, (all) => place(given, all));
 });
 
 let drawnWidth = 0;
@@ -160,7 +194,7 @@ new ResizeObserver(([entry]) => {
 
 try {
   // After this the network may go: fonts are otherwise fetched when first needed.
-  await Promise.all([ready(), ...[...document.fonts].map((font) => font.load().catch(() => font))]);
+  await Promise.all([ready(), checker.ready(), ...[...document.fonts].map((font) => font.load().catch(() => font))]);
   await take(new URLSearchParams(location.search).has("demo") ? await demo() : NOTHING);
 } catch (error) {
   await show({ is: "broken", why: error instanceof Error ? error.message : String(error) });

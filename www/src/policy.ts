@@ -49,13 +49,13 @@ export function policyWords(bytes: Uint8Array): PolicyWords | null {
 
 /** An object with releases: what tells a policy from a tensor among dropped files. */
 export function isPolicy(json: unknown): boolean {
-  return typeof json === "object" && json !== null && "releases" in json;
+  return typeof json === "object" && json !== null && !Array.isArray(json) && "releases" in json;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 function record(value: unknown): Fields {
-  return typeof value === "object" && value !== null ? (value as Fields) : {};
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -1,9 +1,10 @@
 /** What the page has been given, and what came of it. */
 
-import { VerifyError, explain, inspect } from "assay-verifier";
-import type { Report, Values, View } from "assay-verifier";
+import { inspect } from "assay-verifier";
+import type { RejectCode, Report, View } from "assay-verifier";
+import { Cancelled, type Checker } from "./checker.js";
 import { type PolicyWords, policyWords } from "./policy.js";
-import { type Chosen, valueOf } from "./values.js";
+import type { Chosen } from "./values.js";
 
 export type Clock = { readonly is: "archived" } | { readonly is: "at"; readonly nowMs: number } | { readonly is: "now" };
 
@@ -25,10 +26,12 @@ export interface Given {
 
 export type State =
   | { readonly is: "broken"; readonly why: string }
+  | { readonly is: "cancelled" }
+  | { readonly is: "checking" }
   | { readonly is: "empty" }
-  | { readonly is: "judged"; readonly report: Report; readonly view: View | null; readonly words: PolicyWords | null }
+  | { readonly is: "judged"; readonly report: Report; readonly text: string; readonly view: View | null; readonly words: PolicyWords | null }
   | { readonly is: "loading" }
-  | { readonly is: "unusable"; readonly why: string; readonly code: VerifyError["code"] | null }
+  | { readonly is: "unusable"; readonly why: string; readonly code: RejectCode | null }
   | { readonly is: "waiting"; readonly view: View | null; readonly lacks: "policy" | "receipt" };
 
 export const NOTHING: Given = { receipt: null, policy: null, values: new Map(), clock: { is: "now" }, flip: null };
@@ -41,21 +44,20 @@ export function receiptBytes(given: Given): Uint8Array | null {
   return bytes;
 }
 
-/** Checks what was given. The only place that calls the verifier. */
-export async function judge(given: Given): Promise<State> {
+/** Checks what was given. */
+export async function judge(given: Given, checker: Checker): Promise<State> {
   const receipt = receiptBytes(given);
   const view = receipt && look(receipt);
   if (receipt === null && given.policy === null) return { is: "empty" };
   if (receipt === null) return { is: "waiting", view: null, lacks: "receipt" };
   if (given.policy === null) return { is: "waiting", view, lacks: "policy" };
   try {
-    const words = policyWords(given.policy.bytes);
-    const values = await readValues(given, words, view);
-    const report = explain(receipt, given.policy.bytes, { ...time(given.clock), values });
-    return { is: "judged", report, view, words };
+    const found = await checker.check({ receipt, policy: given.policy.bytes, files: given.values, clock: given.clock });
+    if (found.is === "unusable") return found;
+    return { is: "judged", report: JSON.parse(found.text) as Report, text: found.text, view, words: policyWords(given.policy.bytes) };
   } catch (error) {
-    const code = error instanceof VerifyError ? error.code : null;
-    return { is: "unusable", why: error instanceof Error ? error.message : String(error), code };
+    if (error instanceof Cancelled) return { is: "cancelled" };
+    return { is: "broken", why: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -66,29 +68,4 @@ export function look(receipt: Uint8Array): View | null {
   } catch {
     return null;
   }
-}
-
-function time(clock: Clock) {
-  switch (clock.is) {
-    case "archived":
-      return { archived: true } as const;
-    case "at":
-      return { nowMs: clock.nowMs };
-    case "now":
-      return { nowMs: Date.now() };
-  }
-}
-
-async function readValues(given: Given, words: PolicyWords | null, view: View | null): Promise<Values> {
-  const claimed = new Map(view?.operation.values.map((value) => [value.name, value.type]));
-  const values: Record<string, Uint8Array> = {};
-  for (const [name, file] of given.values) {
-    const type = words?.types.get(name) ?? claimed.get(name) ?? { media: "application/octet-stream" };
-    try {
-      values[name] = await valueOf(file, type);
-    } catch (error) {
-      throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  return values;
 }

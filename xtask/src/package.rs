@@ -21,8 +21,18 @@ const GLUE: &str = "assay_verifier.js";
 const MODULE: &str = "assay_verifier_bg.wasm";
 
 /// Written by hand.
-const SCRIPTS: [&str; 6] =
-    ["error.js", "index.d.ts", "index.js", "openai.d.ts", "openai.js", "reject-code.d.ts"];
+const SCRIPTS: [&str; 10] = [
+    "error.js",
+    "index.d.ts",
+    "index.js",
+    "openai-bytes.js",
+    "openai-error.js",
+    "openai-questions.js",
+    "openai-stream.js",
+    "openai.d.ts",
+    "openai.js",
+    "reject-code.d.ts",
+];
 
 /// Features that every browser since 2021, and Node 20, has; the compiler uses no others.
 const FEATURES: [&str; 5] = [

@@ -4,6 +4,7 @@ import { svg } from "../dom.js";
 
 const SIGNS = {
   accepted: ["M5 12.5l4.5 4.5L19 7.5"],
+  file: ["M7 3.5h7l4 4v13H7z", "M14 3.5v4h4"],
   fail: ["M7 7l10 10", "M17 7L7 17"],
   info: ["M12 11v6", "M12 7.2v.1"],
   none: ["M6 12h12"],

@@ -21,7 +21,7 @@ function one(value: Value, result: boolean, file: Chosen | undefined): HTMLEleme
     el("div", { class: "about-value" },
       el("h3", {}, value.name, result && el("span", { class: "tag" }, "result")),
       el("p", { class: "muted" }, typeWords(value.type)),
-      text !== null && el("blockquote", {}, text),
+      text !== null && el("blockquote", {}, ...text.split("\n").flatMap((line, at) => (at === 0 ? [line] : [el("br"), line]))),
       el("p", { class: "muted" }, "SHA-256 ", hash(value.sha256)),
       el("p", { class: "muted" }, `${value.commitment.split(":")[0]} commitment `, hash(value.commitment.split(":")[1] ?? ""))));
 }

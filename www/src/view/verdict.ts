@@ -7,11 +7,29 @@ import type { State } from "../state.js";
 import { mark } from "./icons.js";
 import { isPicture, picture } from "./image.js";
 import { broken } from "./trust.js";
+import { attester } from "./warning.js";
 import { clock } from "./words.js";
 
+/** What can be done from here. */
+export interface Actions {
+  readonly again: () => void;
+  readonly archive: () => void;
+  readonly cancel: () => void;
+}
+
 /** What stands in the verdict's place; empty where there is nothing to say yet. */
-export function verdict(state: State, archive: () => void): readonly Node[] {
+export function verdict(state: State, does: Actions): readonly Node[] {
   switch (state.is) {
+    case "checking":
+      return head("waiting", "Checking", [
+        el("p", { class: "sentence" }, "This runs beside the page; nothing is decided yet."),
+        el("p", {}, button("cancel", "Cancel", does.cancel)),
+      ]);
+    case "cancelled":
+      return head("waiting", "Not checked", [
+        el("p", { class: "sentence" }, "You cancelled the check: nothing was decided."),
+        el("p", {}, button("again", "Check again", does.again)),
+      ]);
     case "empty":
     case "loading":
       return [];
@@ -32,15 +50,19 @@ export function verdict(state: State, archive: () => void): readonly Node[] {
           hash(state.view.operation.digest)),
       ]);
     case "judged":
-      return state.report.code === undefined ? accepted(state.report, state) : refused(state.report, state.report.code, archive);
+      return state.report.code === undefined ? accepted(state.report, state) : refused(state.report, state.report.code, does.archive);
   }
 }
 
 function accepted(report: Report, state: State & { is: "judged" }): readonly Node[] {
   const name = state.words?.operation ?? "";
   const assumptions = report.trust.filter((line) => !line.assumption.startsWith("nothing")).length;
-  return head("accepted", "Accepted", [
+  const whose = attester(report);
+  const [kind, word] = whose === "aws-or-none" ? ["accepted", "Accepted"] as const
+    : ["doubtful", whose === "development" ? "Accepted, under a development attester" : "Accepted, under a root that is not AWS's"] as const;
+  return head(kind, word, [
     el("p", { class: "sentence" },
+      whose === "development" && "No Nitro hardware attested this: software on an ordinary machine did. ",
       "This ran as your policy says, with the inputs you named, and these are its results",
       assumptions === 0 ? "." : assumptions === 1 ? ", if the assumption below holds." : `, if the ${assumptions} assumptions below hold.`),
     el("p", { class: "detail" }, name, " · ", clock(report), " · operation ", hash(report.operation ?? "")),
@@ -52,21 +74,25 @@ function refused(report: Report, reason: RejectCode, archive: () => void): reado
   const others = report.checks.filter((check) => check.status === "fail").length - 1;
   const hint = HINTS[reason];
   const old = reason === "attestation-certificate-expired" || reason === "attestation-timestamp-too-old";
-  const button = old && el("button", { type: "button" }, "Check as archived");
-  if (button) button.addEventListener("click", archive);
   return head("refused", "Refused", [
     el("p", { class: "sentence" }, SAYS[reason]),
     el("p", { class: "detail" },
       code(reason), " ", first?.subject !== undefined ? `${first.subject}: ` : "", ...broken(first?.says ?? ""),
       first ? ` (FORMAT.md §${first.section})` : "", others > 0 && `; ${others} more ${others === 1 ? "check fails" : "checks fail"} below`),
     hint && el("p", { class: "detail" }, hint),
-    button && el("p", {}, button),
+    old && el("p", {}, button("archive", "Check as archived", archive)),
   ]);
 }
 
-function head(kind: "accepted" | "refused" | "waiting", word: string, lines: readonly (Node | null | undefined | false | "")[], side?: Node): readonly Node[] {
+function button(id: string, words: string, act: () => void): HTMLButtonElement {
+  const made = el("button", { type: "button", id }, words);
+  made.addEventListener("click", act);
+  return made;
+}
+
+function head(kind: "accepted" | "doubtful" | "refused" | "waiting", word: string, lines: readonly (Node | null | undefined | false | "")[], side?: Node): readonly Node[] {
   return [
-    el("div", { class: "seal", "data-kind": kind }, mark(kind)),
+    el("div", { class: "seal", "data-kind": kind }, mark(kind === "doubtful" ? "warning" : kind)),
     el("div", { class: "words" }, el("h2", { class: "word" }, word), ...lines.map((line) => line || null)),
     ...(side ? [side] : []),
   ];
