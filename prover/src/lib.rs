@@ -29,5 +29,6 @@ pub mod samples;
 pub mod serve;
 pub mod session;
 pub mod single;
+mod text;
 
 pub use error::Error;
