@@ -23,7 +23,7 @@ use axum::{
 };
 use serde_json::Value;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tower::ServiceExt as _;
 
 #[global_allocator]
@@ -43,6 +43,9 @@ inputs = ["scores"]
 outputs = [{ name = "picked", type = { dtype = "i32", shape = [1], scale = 0 } }]
 methods = ["recompute"]
 "#;
+
+/// One test at a time: what is allocated is the process's.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 struct NoEngine;
 
@@ -111,6 +114,7 @@ const LENGTH: usize = 4 << 20;
 /// All that is allocated while a body is taken in and refused, also what is given back at once.
 #[tokio::test]
 async fn a_body_costs_memory_by_its_length() {
+    let _alone = ALONE.lock().await;
     let service = start().await;
     // The first request makes what all others use.
     service.router.clone().oneshot(request(body("{}", 100))).await.unwrap();
@@ -145,6 +149,7 @@ async fn a_body_costs_memory_by_its_length() {
 /// On one thread: whatever reads a body there lets nobody else go on.
 #[tokio::test(flavor = "current_thread")]
 async fn others_are_answered_while_a_body_is_read() {
+    let _alone = ALONE.lock().await;
     let service = start().await;
     let reading = service.router.clone().oneshot(request(body("{\"a\":0}", LENGTH)));
     let health = Request::get("/healthz").body(Body::empty()).unwrap();
