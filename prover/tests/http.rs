@@ -292,9 +292,10 @@ fn pages_of_others_are_kept_out() {
             );
         }
     }
-    let form = head(BODY.len()).replace("application/json", "text/plain");
+    let form = head(BODY.len()).replace("application/json", "text/plain\r\nconnection: close");
     assert_eq!(status(&service.say(&(form + BODY))), 415);
-    let page = head(BODY.len()).replace("host:", "origin: https://evil.com\r\nhost:");
+    let page =
+        head(BODY.len()).replace("host:", "connection: close\r\norigin: https://evil.com\r\nhost:");
     assert_eq!(status(&service.say(&(page + BODY))), 403);
 }
 

@@ -13,7 +13,11 @@ pub fn begin(config: &Config) {
         LogLevel::Debug => "info,assay_prover=debug",
         LogLevel::Trace => "debug,assay_prover=trace",
     };
-    let builder = fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
+    let builder = fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        // It would say so where it cannot write, and panic of that.
+        .log_internal_errors(false);
     let begun = match config.log.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),

@@ -18,7 +18,7 @@ pub(super) fn run(args: &JobsArgs) -> Result<Outcome, Error> {
         match &args.command {
             JobsCommand::List { stage } => {
                 for job in store.jobs(*stage).await? {
-                    println!("{}", line(&job));
+                    say!("{}", line(&job));
                 }
                 Ok(Outcome::Accepted)
             }
@@ -52,11 +52,11 @@ async fn said(
     outcome: &mut Outcome,
 ) -> Result<(), Error> {
     if done {
-        println!("{id}\t{now}");
+        say!("{id}\t{now}");
         return Ok(());
     }
     let found = store.job(id).await?.map_or("there is no such job", |job| job.state().name());
-    eprintln!("{id}\tleft as it is: {found}");
+    tell!("{id}\tleft as it is: {found}");
     *outcome = Outcome::Refused;
     Ok(())
 }

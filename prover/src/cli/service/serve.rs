@@ -32,7 +32,7 @@ fn config(args: &ServeArgs) -> Result<Option<Config>, Error> {
     let environment = |name: &str| std::env::var(name).ok();
     let config = Config::read(args.config.as_deref(), environment, overrides, || state(None))?;
     if args.print_config {
-        print!("{config}");
+        put!("{config}");
         return Ok(None);
     }
     let config = config.offering()?;
