@@ -1,7 +1,7 @@
 //! `setup`: the key of a compiled model.
 
 use std::{
-    io::{IsTerminal as _, Write as _},
+    io::IsTerminal as _,
     sync::Mutex,
     time::{Duration, Instant},
 };

@@ -97,6 +97,13 @@ impl App {
         self.stopped.clone()
     }
 
+    /// Comes to its end when answers that are still being generated have to end, so that their receipts are
+    /// handed out before the process ends.
+    pub(super) async fn ending(&self) {
+        let _ = self.stopped().wait_for(|stop| *stop).await; // nobody left to say so: stop
+        tokio::time::sleep(self.config.limits.shutdown() / 2).await;
+    }
+
     /// The operations of now. Whoever holds them may use them on, also when others take their place.
     pub(super) fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))

@@ -89,10 +89,10 @@ impl Refusal {
 }
 
 /// What was received may be in it: nothing that changes how a line looks, and no more than people read.
-fn short(detail: &str) -> String {
+pub(super) fn shown(detail: &str) -> String {
     let end = detail.char_indices().nth(DETAIL);
-    let (shown, dots) = end.map_or((detail, ""), |(end, _)| (&detail[..end], "…"));
-    format!("{}{dots}", printable(shown))
+    let (begin, dots) = end.map_or((detail, ""), |(end, _)| (&detail[..end], "…"));
+    format!("{}{dots}", printable(begin))
 }
 
 /// Characters of a detail, at most.
@@ -100,7 +100,7 @@ const DETAIL: usize = 500;
 
 impl Problem {
     fn new(status: StatusCode, code: &str, detail: String) -> Self {
-        let detail = short(&detail);
+        let detail = shown(&detail);
         Self {
             kind: format!("urn:assay:problem:{code}"),
             title: status.canonical_reason().unwrap_or("problem").to_owned(),

@@ -6,6 +6,7 @@ use crate::{
     error::Error,
     jobs::{Job, State, Store},
     serve::{Config, Overrides, runtime},
+    text::printable,
 };
 
 /// Lists jobs, has them tried again, gives them up.
@@ -70,9 +71,5 @@ fn line(job: &Job) -> String {
     let (stage, attempts) = (job.state().name(), format!("{}/{}", job.attempts, job.max_attempts));
     let Job { id, name, step_name, .. } = job;
     // One line, whatever a reason holds.
-    [id, stage, &attempts, name, step_name, &reason]
-        .join("\t")
-        .replace('\n', " ")
-        .trim_end()
-        .to_owned()
+    [id, stage, &attempts, name, step_name, &printable(&reason)].join("\t").trim_end().to_owned()
 }

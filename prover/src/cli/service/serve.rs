@@ -37,5 +37,9 @@ fn config(args: &ServeArgs) -> Result<Option<Config>, Error> {
     }
     let config = config.offering()?;
     serve::begin_log(&config);
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for warning in Config::unknown(names) {
+        tracing::warn!(warning, "a variable of the environment is not read");
+    }
     Ok(Some(config))
 }

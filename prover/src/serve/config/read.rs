@@ -95,21 +95,29 @@ impl Config {
             })?;
             Ok(())
         }
-        macro_rules! take {
-            ($($name:literal => $($field:ident).+),+ $(,)?) => {
-                $(set(&mut self.$($field).+, $name, environment($name))?;)+
-            };
-        }
-        take! {
-            "ASSAY_ADMIN_LISTEN" => admin.listen,
-            "ASSAY_LISTEN" => listen,
-            "ASSAY_STATE" => state,
-            "ASSAY_JOBS_URL" => jobs.url,
-            "ASSAY_JOBS_WORKERS" => jobs.workers,
-            "ASSAY_LOG_FORMAT" => log.format,
-            "ASSAY_LOG_LEVEL" => log.level,
+        for name in VARIABLES {
+            let text = environment(name);
+            match name {
+                "ASSAY_ADMIN_LISTEN" => set(&mut self.admin.listen, name, text)?,
+                "ASSAY_JOBS_URL" => set(&mut self.jobs.url, name, text)?,
+                "ASSAY_JOBS_WORKERS" => set(&mut self.jobs.workers, name, text)?,
+                "ASSAY_LISTEN" => set(&mut self.listen, name, text)?,
+                "ASSAY_LOG_FORMAT" => set(&mut self.log.format, name, text)?,
+                "ASSAY_LOG_LEVEL" => set(&mut self.log.level, name, text)?,
+                "ASSAY_STATE" => set(&mut self.state, name, text)?,
+                // No part of a configuration.
+                _ => {}
+            }
         }
         Ok(())
+    }
+
+    /// A warning for each variable of the environment that looks like one of ours and is none.
+    pub(crate) fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
+        let ours = names.filter(|name| name.starts_with("ASSAY_"));
+        let unknown = ours.filter(|name| !VARIABLES.contains(&name.as_str()));
+        let known = VARIABLES.join(", ");
+        unknown.map(|name| format!("nobody knows {name}; known are {known}")).collect()
     }
 
     fn check(&self, file: Option<&Path>) -> Result<(), Error> {
@@ -210,6 +218,18 @@ impl Config {
     }
 }
 
+/// Variables of the environment that somebody reads.
+const VARIABLES: [&str; 8] = [
+    "ASSAY_ADMIN_LISTEN",
+    "ASSAY_CACHE",
+    "ASSAY_JOBS_URL",
+    "ASSAY_JOBS_WORKERS",
+    "ASSAY_LISTEN",
+    "ASSAY_LOG_FORMAT",
+    "ASSAY_LOG_LEVEL",
+    "ASSAY_STATE",
+];
+
 const HOUR_MS: u64 = 3_600_000;
 
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -290,6 +310,22 @@ mod tests {
                 assert!(place.ends_with(&format!("{table}.{field}")), "{place}: {why}");
                 assert!(why.contains(&format!("found {found}")), "{place}: {why}");
             }
+        }
+    }
+
+    #[test]
+    fn variables_that_nobody_reads_are_named() {
+        let names = ["ASSAY_LISTN", "HOME", "ASSAY_CACHE", "ASSAY_LISTEN", "assay_state"];
+        let found = Config::unknown(names.map(str::to_owned).into_iter());
+        let [one] = found.as_slice() else { panic!("{found:?}") };
+        assert!(one.contains("ASSAY_LISTN") && one.contains("ASSAY_LISTEN, "), "{one}");
+        // Those that are known are read: of each, what is no value is named.
+        for name in VARIABLES.into_iter().filter(|name| *name != "ASSAY_CACHE") {
+            let [a, b] = ["1", "nowhere"].map(|text| read("operations = ['a']\n", &[(name, text)]));
+            let plain = read("operations = ['a']\n", &[]).unwrap().to_string();
+            let read =
+                |config: Result<Config, Error>| config.map_or(true, |c| c.to_string() != plain);
+            assert!(read(a) || read(b), "{name} is not read");
         }
     }
 
