@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -215,7 +215,8 @@ impl Service {
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
         )
         .ok()?;
-        stream.write_all(body).ok()?;
+        // Who refuses a body does not read it.
+        let _ = stream.write_all(body);
         let mut reader = BufReader::new(stream);
         let mut headers = String::new();
         while !headers.ends_with("\r\n\r\n") {
@@ -224,7 +225,10 @@ impl Service {
             }
         }
         let mut body = Vec::new();
-        reader.read_to_end(&mut body).ok()?;
+        let read = reader.read_to_end(&mut body);
+        if read.is_err_and(|error| error.kind() != ErrorKind::ConnectionReset) {
+            return None;
+        }
         if headers.to_lowercase().contains("transfer-encoding: chunked") {
             body = unchunked(&body);
         }

@@ -19,6 +19,7 @@ use super::{
     body::is_json,
     config::Config,
     listen::Listen,
+    openai,
     problem::{Problem, Refusal},
 };
 
@@ -75,8 +76,10 @@ impl Admission {
                 return Err(Refusal::OriginUnknown.because("requests of other pages are not taken"));
             }
         }
-        // Of what changes something, a page can send POST alone unasked, and of a form's types alone.
-        if method == Method::POST && !is_json(headers) && !headers.contains_key(MARK) {
+        // Of what changes something, a page can send POST alone unasked, and of a form's types alone. OpenAI's
+        // clients are told so in their own way.
+        let form = !is_json(headers) && !headers.contains_key(MARK);
+        if method == Method::POST && form && !openai::refuses_forms(uri.path()) {
             let why = format!("expected Content-Type: application/json, or a header {MARK}");
             return Err(Refusal::RequestContentType.because(why));
         }

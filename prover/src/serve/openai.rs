@@ -147,6 +147,11 @@ async fn answer(app: Arc<App>, route: Route, headers: HeaderMap, body: Body) -> 
     response.await.unwrap_or_else(|_| lost())
 }
 
+/// Whether a path is one of these, where nothing but JSON is taken.
+pub(super) fn refuses_forms(path: &str) -> bool {
+    [Route::Chat, Route::Completion, Route::Embeddings].iter().any(|route| route.path() == path)
+}
+
 /// The body as it is hashed. Errors: it is not JSON as it stands, or not whole.
 async fn taken(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Fault> {
     let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes());
