@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    io::ErrorKind,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -109,6 +110,8 @@ pub(super) async fn serve(
             (Ok(stream), Err(_)) => {
                 turned.away(stream, rules.connections);
             }
+            // A client that left before it was let in keeps nobody up.
+            (Err(error), _) if left(error.kind()) => {}
             (Err(error), _) => {
                 tracing::error!(%error, "no connection could be accepted");
                 let ends = stopped.wait_for(|stop| *stop);
@@ -118,6 +121,14 @@ pub(super) async fn serve(
     }
     drop(door);
     while connections.join_next().await.is_some() {}
+}
+
+/// Whether the reason is one client's.
+const fn left(reason: ErrorKind) -> bool {
+    matches!(
+        reason,
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+    )
 }
 
 /// After a connection could not be accepted: the reason, such as too many open files, may pass.
