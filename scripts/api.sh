@@ -4,7 +4,11 @@ set -euo pipefail
 
 schemathesis=$(realpath "$1")
 folder=$(mktemp -d)
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+# Two ports that are free now: the interface's, and that of administration.
+read -r port admin < <(python3 -c 'import socket
+both = [socket.socket() for _ in range(2)]
+[s.bind(("127.0.0.1", 0)) for s in both]
+print(*[s.getsockname()[1] for s in both])')
 service=
 stop() {
     [ -z "$service" ] || kill "$service" 2>/dev/null || true
@@ -12,7 +16,7 @@ stop() {
     rm -rf "$folder"
 }
 trap stop EXIT
-target/release/assay serve models/digits/operation.toml --listen "127.0.0.1:$port" --state "$folder/state" 2>"$folder/log" &
+ASSAY_ADMIN_LISTEN=127.0.0.1:$admin target/release/assay serve models/digits/operation.toml --listen "127.0.0.1:$port" --state "$folder/state" 2>"$folder/log" &
 service=$!
 for _ in $(seq 600); do
     curl --silent --fail "http://127.0.0.1:$port/readyz" >/dev/null && break
@@ -27,4 +31,6 @@ receipt=$(sed 's/.*"operation":"\([0-9a-f]*\)".*/\1/' <<<"$answer")
 job=$(sed 's/.*"jobs":\[{"id":"\([0-9a-f]*\)".*/\1/' <<<"$answer")
 sed "s/RECEIPT/$receipt/; s/JOB/$job/" scripts/api.toml >"$folder/schemathesis.toml"
 cd "$folder"
-"$schemathesis" run "http://127.0.0.1:$port/openapi.json" || { grep -v INFO "$folder/log" | tail -n 20 >&2; exit 1; }
+for at in "$port" "$admin"; do
+    "$schemathesis" run "http://127.0.0.1:$at/openapi.json" || { grep -v INFO "$folder/log" | tail -n 20 >&2; exit 1; }
+done

@@ -73,7 +73,7 @@ function json(program, args, env) {
 /** The model as clients meet it: streams of as many tokens, one after another. */
 async function serve() {
   const address = "127.0.0.1:8991";
-  writeFileSync(`${folder}/assay.toml`, `listen = '${address}'\nstate = 'state'\n[log]\nformat = 'json'\n[[llm]]\npath = 'model'\nname = 'bench'\nthreads = ${THREADS}\n`);
+  writeFileSync(`${folder}/assay.toml`, `listen = '${address}'\nstate = 'state'\n[admin]\nlisten = '127.0.0.1:0'\n[log]\nformat = 'json'\n[[llm]]\npath = 'model'\nname = 'bench'\nthreads = ${THREADS}\n`);
   const log = openSync(`${folder}/serve.log`, "w");
   const child = spawn("target/release/assay", ["serve", "--config", `${folder}/assay.toml`], { stdio: ["ignore", "ignore", log] });
   try {

@@ -23,7 +23,7 @@ use std::{ffi::OsString, os::unix::process::CommandExt as _, path::Path, process
 use args::{AttestationCommand, Cli, Command, ConformanceCommand, ExportCommand, PolicyCommand};
 use clap::Parser as _;
 
-use crate::{engine::TeeEngine, error::Error};
+use crate::{engine::TeeEngine, error::Error, terminal};
 
 #[cfg(feature = "service")]
 pub(crate) use receipt::now;
@@ -60,7 +60,7 @@ fn dispatch(arguments: &[OsString], start: Option<Start<'_>>) -> ExitCode {
         }
     };
     let outcome = execute(&cli.command, start).unwrap_or_else(|| Err(hand_to_engine(arguments)));
-    match outcome {
+    match outcome.and_then(|outcome| terminal::written().map(|()| outcome)) {
         Ok(Outcome::Accepted) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
         Err(error) => {

@@ -1,11 +1,17 @@
 //! From a file that somebody has to the value that is committed to (FORMAT.md §2.6).
 
+mod integers;
+
 use std::{fs, io::Cursor, path::Path};
 
 use assay_verifier::{
     ids::Name,
     value::{Dtype, TensorType, Type},
 };
+
+use serde::de::DeserializeSeed as _;
+
+pub(crate) use integers::Integers;
 
 use crate::error::Error;
 
@@ -34,21 +40,16 @@ pub fn decode(name: &Name, kind: &Type, bytes: Vec<u8>) -> Result<Vec<u8>, Error
         let integers = picture.levels(tensor, white).map_err(refuse)?;
         return tensor.bytes_of(&integers).map_err(|error| refuse(error.to_string()));
     }
-    let json: serde_json::Value = serde_json::from_slice(&bytes)
-        .map_err(|error| refuse(format!("it is neither PNG nor JSON: {error}")))?;
-    nested(name, tensor, &json)
+    let mut integers = Integers::new(tensor);
+    let mut from = serde_json::Deserializer::from_slice(&bytes);
+    let read = integers.deserialize(&mut from).and_then(|()| from.end());
+    let neither = |error: serde_json::Error| format!("it is neither PNG nor JSON: {error}");
+    integers.ended(read.map_err(neither)).map_err(refuse)
 }
 
-/// A tensor from lists of integers, nested in whatever way.
-pub fn nested(
-    name: &Name,
-    tensor: &TensorType,
-    json: &serde_json::Value,
-) -> Result<Vec<u8>, Error> {
-    let refuse = |why: String| Error::Input { name: name.clone(), why };
-    let mut integers = Vec::new();
-    flatten(json, &mut integers).map_err(refuse)?;
-    tensor.bytes_of(&integers).map_err(|error| refuse(error.to_string()))
+/// Whether a picture becomes such a tensor.
+pub(crate) fn takes_pictures(tensor: &TensorType) -> bool {
+    white(tensor).is_some()
 }
 
 /// The level of white, where a picture becomes such a tensor.
@@ -56,21 +57,6 @@ fn white(tensor: &TensorType) -> Option<u32> {
     let exponent =
         u32::from(tensor.scale().checked_neg()?.try_into().ok().filter(|e: &u8| *e < 8)?);
     (tensor.dtype() == Dtype::U8).then_some(1 << exponent)
-}
-
-/// The integers of nested lists, in order.
-fn flatten(json: &serde_json::Value, into: &mut Vec<i64>) -> Result<(), String> {
-    match json {
-        serde_json::Value::Array(items) => items.iter().try_for_each(|item| flatten(item, into)),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(integer) => {
-                into.push(integer);
-                Ok(())
-            }
-            None => Err(format!("expected integers, found {number}")),
-        },
-        other => Err(format!("expected lists of integers, found {other}")),
-    }
 }
 
 /// A picture as luma, 0 black to 255 white, row by row.

@@ -1,5 +1,10 @@
 //! Runs operations and writes their receipts: attesters, sessions, keys, the command line.
 #![deny(unsafe_code)]
+// A pipe that is closed is no reason to panic: `terminal` writes.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
+#[macro_use]
+mod terminal;
 
 pub mod attester;
 #[cfg(feature = "service")]
@@ -29,5 +34,6 @@ pub mod samples;
 pub mod serve;
 pub mod session;
 pub mod single;
+mod text;
 
 pub use error::Error;

@@ -5,10 +5,13 @@
 //! time; a runtime on threads of its own answers HTTP, keeps jobs, and runs the workers.
 
 mod about;
+mod admission;
 mod answer;
 mod app;
+mod body;
 mod catalogue;
 mod config;
+mod connections;
 mod engine;
 mod fail_stop;
 mod input;
@@ -28,9 +31,11 @@ mod upgrade;
 
 use std::{sync::Arc, thread, time::Duration};
 
-use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
+use connections::Rules;
+use listen::Door;
+use tokio::{runtime::Runtime, sync::watch};
 
-pub use app::{App, router};
+pub use app::{App, administration, router};
 pub use catalogue::Catalogue;
 pub use config::{Config, Llm, Overrides};
 pub use engine::{Asking, Engine};
@@ -139,31 +144,32 @@ async fn serve(
     let proving = Arc::new(Proving::new(store.clone(), key, slots, stopped.clone()));
     catalogue.operations().for_each(|operation| proving.learn(&operation.runner));
     let workers = Workers::start(&proving, &[Place::Here, Place::Anywhere], slots);
-    let address = config.listen;
-    let refuse = |error: std::io::Error| Error::Config {
-        place: "listen".to_owned(),
-        why: format!("{address}: {error}"),
+    let door = Door::open("listen", config.listen).await?;
+    let side_door = match config.admin.listen {
+        Some(listen) => Some(Door::open("admin.listen", listen).await?),
+        None => None,
     };
-    let door = match address {
-        Listen::Tcp(address) => Door::Tcp(TcpListener::bind(address).await.map_err(refuse)?),
-        Listen::Vsock(port) => Door::Vsock(listen::Vsock::bind(port).map_err(refuse)?),
-    };
+    let limits = config.limits.clone();
     let shutdown = config.limits.shutdown();
     let app = App::new(config, catalogue, latencies, engine, store, proving, stopped);
     let app = Arc::new(app.with(llms, document));
     let upgrading = tokio::spawn(upgrade(Arc::clone(&app)));
     let reloading = tokio::spawn(reload_on_signal(Arc::clone(&app)));
-    let serving = match door {
-        Door::Tcp(listener) => {
-            let bound = listener.local_addr().map_or(address, Listen::Tcp);
-            tracing::info!(address = %bound, "serving");
-            begin(listener, &app)
-        }
-        Door::Vsock(listener) => {
-            tracing::info!(%address, "serving");
-            begin(listener, &app)
-        }
-    };
+    let address = |door: &Door| door.address().map_or_else(|_| "?".to_owned(), |at| at.to_string());
+    let administering = side_door.map(|door| {
+        tracing::info!(address = address(&door), "administering");
+        let rules = Rules::administration(&limits);
+        tokio::spawn(connections::serve(
+            door,
+            administration(Arc::clone(&app)),
+            rules,
+            app.stopped(),
+        ))
+    });
+    let rules = Rules::public(&limits);
+    tracing::info!(address = address(&door), connections = rules.connections, "serving");
+    let routes = router(Arc::clone(&app));
+    let serving = tokio::spawn(connections::serve(door, routes, rules, app.stopped()));
     end_signal().await?;
     tracing::info!(
         shutdown_ms = shutdown.as_millis(),
@@ -173,31 +179,15 @@ async fn serve(
     reloading.abort();
     within(shutdown, async {
         let _ = serving.await; // a task that panicked was logged
+        if let Some(administering) = administering {
+            let _ = administering.await; // as above
+        }
         workers.ended().await;
         let _ = upgrading.await;
     })
     .await;
     app.latencies.write();
     Ok(())
-}
-
-enum Door {
-    Tcp(TcpListener),
-    Vsock(listen::Vsock),
-}
-
-/// Answers whatever is heard, until the process is to end.
-fn begin<L>(listener: L, app: &Arc<App>) -> JoinHandle<std::io::Result<()>>
-where
-    L: axum::serve::Listener,
-    L::Addr: std::fmt::Debug + 'static,
-{
-    let mut ending = app.stopped();
-    let serving =
-        axum::serve(listener, router(Arc::clone(app))).with_graceful_shutdown(async move {
-            let _ = ending.wait_for(|stop| *stop).await; // nobody left to say so: stop
-        });
-    tokio::spawn(serving.into_future())
 }
 
 pub(crate) fn runtime() -> Result<Runtime, Error> {

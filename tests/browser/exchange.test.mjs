@@ -33,7 +33,10 @@ for (const stream of [false, true]) {
     const answer = await fetch(service.url + CHAT, { method: "POST", headers, body: request });
     const text = await answer.text();
     const [response, last] = stream ? text.split("event: assay.receipt\ndata: ") : [text, null];
-    const receipt = stream ? JSON.parse(last.split("\n")[0]).assay_receipt.receipt : answer.headers.get("assay-receipt-cbor");
+    const kept = async (id) => Buffer.from(await (await fetch(`${service.url}/v1/receipts/${id}`)).arrayBuffer());
+    const bytes = stream
+      ? Buffer.from(JSON.parse(last.split("\n")[0]).assay_receipt.receipt, "base64")
+      : await kept(answer.headers.get("assay-receipt"));
     const policy = await service.policy(CHAT, NONCE);
 
     const page = await (await browser.newContext()).newPage();
@@ -49,7 +52,6 @@ for (const stream of [false, true]) {
       await page.waitForFunction((before) => document.querySelector("#main").dataset.checked !== before, checked);
       return page.getAttribute("#main", "data-state");
     };
-    const bytes = Buffer.from(receipt, "base64");
     assert.equal(await give([["receipt.cbor", bytes], ["policy.json", policy]]), "refused");
     assert.equal(await page.textContent("#verdict .code"), "caller-value-missing");
     assert.equal(await give([["request", request], ["response", response]]), "accepted");

@@ -18,7 +18,8 @@ const { data: whole, response } = await client.chat.completions
   .create({ messages, ...greedy })
   .withResponse();
 assert.match(response.headers.get("assay-receipt"), /^[0-9a-f]{64}$/);
-assert.ok(response.headers.get("assay-receipt-cbor"));
+const kept = await fetch(`${url}/v1/receipts/${response.headers.get("assay-receipt")}`);
+assert.ok(kept.ok && (await kept.arrayBuffer()).byteLength > 1000);
 const [choice] = whole.choices;
 assert.equal(choice.message.role, "assistant");
 assert.ok(choice.message.content && ["length", "stop"].includes(choice.finish_reason));
@@ -75,7 +76,8 @@ const refused = async (status, code, param, more) => {
 };
 await refused(404, "model_not_found", "model", { model: "other" });
 await refused(400, "unsupported_parameter", "n", { n: 2 });
-await refused(400, "unsupported_parameter", "tools", { tools: [] });
+await refused(400, "unsupported_parameter", "tools", { tools: [{ type: "function", function: { name: "f", parameters: {} } }] });
+assert.ok((await client.chat.completions.create({ messages, tools: [], tool_choice: "none", top_p: 0, ...greedy })).choices[0]);
 await refused(400, "context_length_exceeded", "messages", {
   messages: [{ role: "user", content: "word ".repeat(20_000) }],
 });

@@ -18,7 +18,7 @@ assert client.models.retrieve(model).object == "model"
 
 # A conversation, whole and as a stream.
 raw = client.chat.completions.with_raw_response.create(messages=messages, **greedy)
-assert len(raw.headers["assay-receipt"]) == 64 and raw.headers["assay-receipt-cbor"]
+assert len(raw.headers["assay-receipt"]) == 64
 whole = raw.parse()
 choice = whole.choices[0]
 assert choice.message.role == "assistant" and choice.message.content, whole

@@ -27,7 +27,8 @@ export async function serveModel(name) {
   const address = `127.0.0.1:${await freePort()}`;
   const log = openSync(join(folder, "serve.log"), "w");
   const words = ["serve", "--llm", MODEL, "--listen", address, "--state", "state"];
-  const child = spawn(ASSAY, words, { cwd: folder, stdio: ["ignore", "ignore", log] });
+  const env = { ...process.env, ASSAY_ADMIN_LISTEN: "127.0.0.1:0" };
+  const child = spawn(ASSAY, words, { cwd: folder, env, stdio: ["ignore", "ignore", log] });
   closeSync(log);
   const url = `http://${address}`;
   for (let wait = 0; !(await fetch(`${url}/readyz`).catch(() => ({}))).ok; wait += 1) {

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -89,6 +89,7 @@ pub struct Service {
     /// Its process.
     pub process: Process,
     address: String,
+    admin: String,
 }
 
 /// An answer.
@@ -131,14 +132,14 @@ impl Service {
 
     /// Starts it on what `offered` names at the top of its configuration, with more tables below.
     pub fn of(folder: PathBuf, offered: &str, tables: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
+        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [address, admin] = free.map(|port| port.local_addr().unwrap().to_string());
         let config = format!(
-            "listen = '{address}'\nstate = 'state'\n{offered}\n[log]\nformat = 'json'\n{tables}"
+            "listen = '{address}'\nstate = 'state'\n{offered}\n[admin]\nlisten = '{admin}'\n[log]\nformat = 'json'\n{tables}"
         );
         fs::write(folder.join("assay.toml"), config).unwrap();
         let process = Process::start(&folder, "serve.log", &["serve", "--config", "assay.toml"]);
-        let mut service = Self { folder, process, address };
+        let mut service = Self { folder, process, address, admin };
         service.wait_until_ready();
         service
     }
@@ -146,7 +147,7 @@ impl Service {
     /// A service that was started elsewhere and is reached through `process`. `wait` is called until it is
     /// ready, and panics when that takes too long.
     pub fn at(folder: PathBuf, process: Process, address: String, mut wait: impl FnMut()) -> Self {
-        let service = Self { folder, process, address };
+        let service = Self { folder, process, address, admin: String::new() };
         while service.try_get("/readyz").is_none_or(|reply| reply.status != 200) {
             wait();
             thread::sleep(Duration::from_millis(200));
@@ -191,15 +192,31 @@ impl Service {
 
     /// Any request.
     pub fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Option<Reply> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
+        Self::send_to(&self.address, method, path, headers, body)
+    }
+
+    /// What Prometheus reads.
+    pub fn metrics(&self) -> String {
+        let reply = Self::send_to(&self.admin, "GET", "/metrics", "", &[]).unwrap();
+        String::from_utf8(reply.body).unwrap()
+    }
+
+    fn send_to(
+        address: &str,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Option<Reply> {
+        let mut stream = TcpStream::connect(address).ok()?;
         let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n",
-            self.address
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
         )
         .ok()?;
-        stream.write_all(body).ok()?;
+        // Who refuses a body does not read it.
+        let _ = stream.write_all(body);
         let mut reader = BufReader::new(stream);
         let mut headers = String::new();
         while !headers.ends_with("\r\n\r\n") {
@@ -208,12 +225,26 @@ impl Service {
             }
         }
         let mut body = Vec::new();
-        reader.read_to_end(&mut body).ok()?;
+        let read = reader.read_to_end(&mut body);
+        if read.is_err_and(|error| error.kind() != ErrorKind::ConnectionReset) {
+            return None;
+        }
         if headers.to_lowercase().contains("transfer-encoding: chunked") {
             body = unchunked(&body);
         }
         let status = headers.split(' ').nth(1)?.parse().ok()?;
         Some(Reply { status, headers, body })
+    }
+
+    /// The receipt of an answer in one piece, where it says that it is.
+    pub fn receipt_of(&self, reply: &Reply) -> Vec<u8> {
+        if let Some(inline) = reply.header("assay-receipt-cbor") {
+            return Base64::decode_vec(inline).unwrap();
+        }
+        let id = reply.header("assay-receipt").unwrap_or_else(|| panic!("{}", reply.headers));
+        let kept = self.get(&format!("/v1/receipts/{id}"));
+        assert_eq!(kept.status, 200, "{}", String::from_utf8_lossy(&kept.body));
+        kept.body
     }
 
     /// POST of a JSON body.
@@ -276,7 +307,8 @@ impl Service {
     }
 }
 
-fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+/// The body that chunks are of.
+pub fn unchunked(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(line) = rest.windows(2).position(|pair| pair == b"\r\n") {
         let (length, after) = rest.split_at(line);

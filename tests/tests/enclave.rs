@@ -86,7 +86,7 @@ fn an_image_boots_measures_and_answers() {
     let content = reply.json()["choices"][0]["message"]["content"].clone();
     assert!(content.as_str().unwrap().contains("which model ran"), "{content}");
     println!("prose answered {content} after {:.1} s (emulated)", begun.elapsed().as_secs_f64());
-    let receipt = Base64::decode_vec(reply.header("assay-receipt-cbor").unwrap()).unwrap();
+    let receipt = service.receipt_of(&reply);
     let values = [("request", request), ("response", reply.body)];
     let values = values.map(|(name, bytes)| (Name::new(name).unwrap(), bytes));
     check_receipt(

@@ -61,7 +61,7 @@ fn a_digit_is_answered_at_once_and_its_proof_attached_later() {
     let log = service.log();
     assert!(log.contains("\"answered\"") && log.contains("\"attached\""), "{log}");
     assert!(!log.contains(NONCE) && !log.contains("iVBOR"), "{log}");
-    let metrics = String::from_utf8(service.get("/metrics").body).unwrap();
+    let metrics = service.metrics();
     assert!(metrics.contains("assay_jobs{state=\"done\"} 1"), "{metrics}");
     let mut service = service;
     assert_eq!(service.process.terminate(), Some(0), "{}", service.log());
@@ -313,7 +313,7 @@ fn workers_share_jobs_on_postgres() {
 }
 
 fn done(service: &Service) -> usize {
-    let metrics = String::from_utf8(service.get("/metrics").body).unwrap();
+    let metrics = service.metrics();
     let line = metrics.lines().find_map(|line| line.strip_prefix("assay_jobs{state=\"done\"} "));
     line.unwrap().parse().unwrap()
 }

@@ -27,7 +27,7 @@ pub(super) fn verify(args: &AttestationVerifyArgs) -> Result<Outcome, Error> {
     });
     match report {
         Err(error) => return refused(error),
-        Ok(report) if args.json => print!("{}", report.to_json()),
+        Ok(report) if args.json => put!("{}", report.to_json()),
         Ok(report) => describe(&report),
     }
     Ok(Outcome::Accepted)
@@ -40,21 +40,21 @@ pub(super) fn inspect(file: &Path, json: bool) -> Result<Outcome, Error> {
         Err(error) => return refused(error),
     };
     if json {
-        print!("{}", inspection.to_json());
+        put!("{}", inspection.to_json());
         return Ok(Outcome::Accepted);
     }
-    println!("{}", inspection.notice);
+    say!("{}", inspection.notice);
     let unclear = "not stated in the usual form";
-    println!("module      {}", inspection.module_id);
-    println!("instance    {}", inspection.instance.as_deref().unwrap_or(unclear));
-    println!("region      {}", inspection.region.as_deref().unwrap_or(unclear));
-    println!("launched    {}", inspection.launched_ms.map_or(unclear.into(), utc));
-    println!("timestamp   {}", utc(inspection.timestamp_ms));
-    println!("enclave     {}", inspection.enclave);
+    say!("module      {}", inspection.module_id);
+    say!("instance    {}", inspection.instance.as_deref().unwrap_or(unclear));
+    say!("region      {}", inspection.region.as_deref().unwrap_or(unclear));
+    say!("launched    {}", inspection.launched_ms.map_or(unclear.into(), utc));
+    say!("timestamp   {}", utc(inspection.timestamp_ms));
+    say!("enclave     {}", inspection.enclave);
     pcrs(&inspection.pcrs);
     for CertificateReport { common_name, window_ms, serial: _ } in &inspection.certificates {
         let name = common_name.as_deref().unwrap_or("?");
-        println!("certificate {name}, {}", window(*window_ms));
+        say!("certificate {name}, {}", window(*window_ms));
     }
     Ok(Outcome::Accepted)
 }
@@ -64,48 +64,48 @@ pub(super) fn conformance(file: &Path, json: bool) -> Result<Outcome, Error> {
     let outcomes = conformance::run(&read(file)?)
         .map_err(|error| Error::Usage { why: format!("{}: {error}", file.display()) })?;
     let summary = conformance::Summary(outcomes);
-    println!("{}", if json { summary.to_json() } else { summary.to_string() });
+    say!("{}", if json { summary.to_json() } else { summary.to_string() });
     Ok(if summary.disagreed() == 0 { Outcome::Accepted } else { Outcome::Refused })
 }
 
 fn refused(error: assay_verifier::attestation::Error) -> Result<Outcome, Error> {
-    println!("refused: {}", error.code());
-    println!("  {error} (FORMAT.md §{})", error.section());
-    println!("  hint: {}", error.hint());
+    say!("refused: {}", error.code());
+    say!("  {error} (FORMAT.md §{})", error.section());
+    say!("  hint: {}", error.hint());
     Ok(Outcome::Refused)
 }
 
 fn describe(report: &Report) {
-    println!("accepted");
+    say!("accepted");
     if !report.root.aws {
-        println!("NOT AWS: the policy names another root, {}", report.root.common_name);
+        say!("NOT AWS: the policy names another root, {}", report.root.common_name);
     }
     if report.mode == Clock::Archived {
-        println!("as of its own time: this says nothing about now");
+        say!("as of its own time: this says nothing about now");
     }
-    println!("module      {}", report.module_id);
-    println!("instance    {}", report.instance);
-    println!("region      {}", report.region.as_deref().unwrap_or("not checked"));
-    println!("launched    {}", report.launched_ms.map_or("not stated".into(), utc));
-    println!("timestamp   {}", utc(report.timestamp_ms));
+    say!("module      {}", report.module_id);
+    say!("instance    {}", report.instance);
+    say!("region      {}", report.region.as_deref().unwrap_or("not checked"));
+    say!("launched    {}", report.launched_ms.map_or("not stated".into(), utc));
+    say!("timestamp   {}", utc(report.timestamp_ms));
     if let Clock::Live { now_ms } = report.mode {
-        println!("age         {} s", now_ms.saturating_sub(report.timestamp_ms) / 1000);
+        say!("age         {} s", now_ms.saturating_sub(report.timestamp_ms) / 1000);
     }
-    println!("leaf        {}", window(report.leaf_ms));
-    println!("enclave     {}", report.enclave);
+    say!("leaf        {}", window(report.leaf_ms));
+    say!("enclave     {}", report.enclave);
     pcrs(&report.pcrs);
     for word in &report.loosened {
-        println!("loosened    {word}");
+        say!("loosened    {word}");
     }
     for line in &report.trust {
-        println!("trust       {line}");
+        say!("trust       {line}");
     }
 }
 
 /// Those that are not zero.
 fn pcrs(registers: &BTreeMap<u8, String>) {
     for (index, pcr) in registers.iter().filter(|(_, pcr)| pcr.bytes().any(|digit| digit != b'0')) {
-        println!("PCR{index:<9}{pcr}");
+        say!("PCR{index:<9}{pcr}");
     }
 }
 

@@ -23,9 +23,9 @@ pub(super) fn run(args: &CompileArgs) -> Result<Outcome, Error> {
     if !args.json {
         describe(&compiled)?;
         if let Some(Found { report, bits, scales, tried, .. }) = &found {
-            println!();
-            println!("{report}");
-            println!(
+            say!();
+            say!("{report}");
+            say!(
                 "chosen from {tried} tried: inputs of {} bits, weights of {}{}, activations of {}",
                 bits.input,
                 bits.weight,
@@ -33,9 +33,7 @@ pub(super) fn run(args: &CompileArgs) -> Result<Outcome, Error> {
                 bits.activation
             );
             if args.calibrate.is_none() {
-                println!(
-                    "the samples are random numbers of the range: --calibrate takes real ones"
-                );
+                say!("the samples are random numbers of the range: --calibrate takes real ones");
             }
         }
     }
@@ -62,9 +60,9 @@ pub(super) fn run(args: &CompileArgs) -> Result<Outcome, Error> {
             "compile_s": begun.elapsed().as_secs_f64(),
             "peak_rss_mb": memory::peak_mb(),
         });
-        println!("{object}");
+        say!("{object}");
     } else {
-        println!("{}: circuit {}", args.output.display(), compiled.circuit());
+        say!("{}: circuit {}", args.output.display(), compiled.circuit());
     }
     Ok(Outcome::Accepted)
 }
@@ -84,7 +82,7 @@ fn chosen(onnx: &[u8], args: &CompileArgs) -> Result<Found, Error> {
         // What occurs may be larger than what random numbers give.
         None => (samples::random(&shapes, args.range, most.min(256)), 3),
     };
-    eprintln!("choosing a quantization on {} samples", samples.len());
+    tell!("choosing a quantization on {} samples", samples.len());
     let wanted = Wanted {
         range: args.range,
         samples: &samples,
@@ -111,18 +109,18 @@ fn describe(compiled: &Compiled) -> Result<(), Error> {
     let layers = compiled.rows()?;
     let width = layers.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, rows) in &layers {
-        println!("{name:width$}  {rows:9} rows");
+        say!("{name:width$}  {rows:9} rows");
     }
     let (rows, domain) = (estimate.rows, estimate.domain);
     let used = rows + compiled.r1cs().public_inputs() + 1;
-    println!("{rows} rows in a domain of {domain}: {} to spare", domain - used);
+    say!("{rows} rows in a domain of {domain}: {} to spare", domain - used);
     if let Some((name, most)) = layers.iter().max_by_key(|(_, rows)| *rows) {
         let excess = used - domain / 2;
-        println!(
+        say!(
             "half the domain, and about half the time, is {excess} rows away; most rows are those of {name}, {most}"
         );
     }
-    println!("{estimate}");
+    say!("{estimate}");
     Ok(())
 }
 

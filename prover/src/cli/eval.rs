@@ -30,10 +30,10 @@ pub(super) fn run(args: &EvalArgs, start: Start<'_>) -> Result<Outcome, Error> {
         integer(&prepared, &definition, engine.as_ref(), (input, example), class)
     })?;
     let percent = |count: u32| 100.0 * f64::from(count) / f64::from(found.examples.max(1));
-    println!("{} of {}, {} examples", definition.name, args.split, found.examples);
-    println!("  in floating point   {:>6.2} %", percent(found.float_right));
-    println!("  as it is proved     {:>6.2} %", percent(found.integer_right));
-    println!("  same answer         {:>6.2} %", percent(found.same));
+    say!("{} of {}, {} examples", definition.name, args.split, found.examples);
+    say!("  in floating point   {:>6.2} %", percent(found.float_right));
+    say!("  as it is proved     {:>6.2} %", percent(found.integer_right));
+    say!("  same answer         {:>6.2} %", percent(found.same));
     Ok(Outcome::Accepted)
 }
 

@@ -12,7 +12,7 @@ use crate::{error::Error, folder::Folder};
 pub(super) fn r1cs(folder: &Path, output: &Path) -> Result<Outcome, Error> {
     let compiled = Folder::open(folder)?.compile()?;
     write(output, &compiled.r1cs().to_bytes())?;
-    println!("{}: circuit {}", output.display(), compiled.circuit());
+    say!("{}: circuit {}", output.display(), compiled.circuit());
     Ok(Outcome::Accepted)
 }
 
@@ -43,6 +43,6 @@ pub(super) fn snarkjs(receipt: &Path, output: &Path) -> Result<Outcome, Error> {
     for (name, json) in files {
         write(&output.join(name), format!("{json:#}\n").as_bytes())?;
     }
-    println!("{}: verification_key.json, proof.json, public.json", output.display());
+    say!("{}: verification_key.json, proof.json, public.json", output.display());
     Ok(Outcome::Accepted)
 }

@@ -62,7 +62,7 @@ pub(super) fn probe(args: &LlmProbeArgs, start: Start<'_>) -> Result<Outcome, Er
         "loaded_peak_rss_mb": loaded_mb,
         "peak_rss_mb": memory::peak_mb(),
     });
-    println!("{object}");
+    say!("{object}");
     Ok(Outcome::Accepted)
 }
 
@@ -111,7 +111,7 @@ pub(super) fn text(folder: &Path) -> Result<Outcome, Error> {
         };
         let answer =
             answer.unwrap_or_else(|error| json!({"error": error.code(), "why": error.to_string()}));
-        println!("{answer}");
+        say!("{answer}");
     }
     Ok(Outcome::Accepted)
 }

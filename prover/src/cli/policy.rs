@@ -14,12 +14,9 @@ pub(super) fn from(receipt: &Path, output: Option<&Path>) -> Result<Outcome, Err
     match output {
         Some(path) => {
             write(path, text.as_bytes())?;
-            eprintln!(
-                "{}: learned, unreviewed. Read it, then remove \"unreviewed\".",
-                path.display()
-            );
+            tell!("{}: learned, unreviewed. Read it, then remove \"unreviewed\".", path.display());
         }
-        None => print!("{text}"),
+        None => put!("{text}"),
     }
     Ok(Outcome::Accepted)
 }

@@ -7,9 +7,9 @@ use crate::error::Error;
 
 /// `assay: error: …`, then a hint where there is one.
 pub(super) fn error(error: &Error) {
-    eprintln!("assay: error: {error} [{}]", error.code());
+    tell!("assay: error: {error} [{}]", error.code());
     if let Some(hint) = hints::of(error.code()) {
-        eprintln!("assay: hint: {hint}");
+        tell!("assay: hint: {hint}");
     }
 }
 
@@ -17,18 +17,18 @@ pub(super) fn error(error: &Error) {
 pub(super) fn verdict(report: &Report) {
     match (report.verdict, report.code) {
         (Verdict::Accepted, _) => {
-            println!("accepted");
+            say!("accepted");
             results(report);
             steps(report);
             trust(report);
         }
         (Verdict::Refused, code) => {
             let code = code.unwrap_or_default();
-            println!("refused: {code}");
+            say!("refused: {code}");
             let failed = report.checks.iter().find(|check| check.status == Status::Fail);
             if let Some(check) = failed {
                 let subject = check.subject.as_deref().map(|of| format!(" of {of}"));
-                println!(
+                say!(
                     "  {}{}: {} (FORMAT.md §{})",
                     check.id,
                     subject.unwrap_or_default(),
@@ -37,7 +37,7 @@ pub(super) fn verdict(report: &Report) {
                 );
             }
             if let Some(hint) = hints::of(code) {
-                println!("  hint: {hint}");
+                say!("  hint: {hint}");
             }
         }
     }
@@ -45,7 +45,7 @@ pub(super) fn verdict(report: &Report) {
 
 /// Everything.
 pub(super) fn report(report: &Report) {
-    println!("checks");
+    say!("checks");
     for check in &report.checks {
         let status = match check.status {
             Status::Fail => "FAIL",
@@ -54,17 +54,14 @@ pub(super) fn report(report: &Report) {
             Status::Skip => "skip",
         };
         let subject = check.subject.as_deref().unwrap_or("-");
-        println!(
-            "  {status}  {:<16} {subject:<18.18} §{:<5} {}",
-            check.id, check.section, check.says
-        );
+        say!("  {status}  {:<16} {subject:<18.18} §{:<5} {}", check.id, check.section, check.says);
         if let Some(code) = check.code {
-            println!("        code {code}");
+            say!("        code {code}");
         }
     }
     steps(report);
     if !report.values.is_empty() {
-        println!("values that match their commitments");
+        say!("values that match their commitments");
         report.values.iter().for_each(value);
     }
     trust(report);
@@ -73,8 +70,8 @@ pub(super) fn report(report: &Report) {
 
 fn verdict_line(report: &Report) {
     match (report.verdict, report.code) {
-        (Verdict::Accepted, _) => println!("accepted"),
-        (Verdict::Refused, code) => println!("refused: {}", code.unwrap_or_default()),
+        (Verdict::Accepted, _) => say!("accepted"),
+        (Verdict::Refused, code) => say!("refused: {}", code.unwrap_or_default()),
     }
 }
 
@@ -85,14 +82,14 @@ fn results(report: &Report) {
 
 fn value(value: &ValueReport) {
     match value.integers.as_deref() {
-        Some([one]) => println!("  {} = {one}", value.name),
-        Some(many) if many.len() <= 16 => println!("  {} = {many:?}", value.name),
-        _ => println!("  {} = {}, SHA-256 {}", value.name, value.kind, value.sha256),
+        Some([one]) => say!("  {} = {one}", value.name),
+        Some(many) if many.len() <= 16 => say!("  {} = {many:?}", value.name),
+        _ => say!("  {} = {}, SHA-256 {}", value.name, value.kind, value.sha256),
     }
 }
 
 fn steps(report: &Report) {
-    println!("steps");
+    say!("steps");
     for step in &report.steps {
         let join = |names: &[assay_verifier::ids::Name]| {
             names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
@@ -102,23 +99,23 @@ fn steps(report: &Report) {
             false => format!(", {} pending", step.pending),
         };
         let wiring = format!("{} -> {}", join(&step.inputs), join(&step.outputs));
-        println!("  {:<12} {wiring:<22} shown by {}{pending}", step.name.as_str(), step.held);
+        say!("  {:<12} {wiring:<22} shown by {}{pending}", step.name.as_str(), step.held);
     }
 }
 
 fn trust(report: &Report) {
     if !report.loosened.is_empty() {
-        println!("loosened by the policy");
-        report.loosened.iter().for_each(|word| println!("  {word}"));
+        say!("loosened by the policy");
+        report.loosened.iter().for_each(|word| say!("  {word}"));
     }
-    println!("what you still trust");
+    say!("what you still trust");
     for line in &report.trust {
         let step = line.step.as_ref().map_or("all", |name| name.as_str());
-        println!("  {step:<12} {}", line.assumption);
+        say!("  {step:<12} {}", line.assumption);
     }
     for path in &report.paths {
         for way in &path.methods {
-            println!("from {} to {}: shown by {}", path.input, path.result, way.join(", "));
+            say!("from {} to {}: shown by {}", path.input, path.result, way.join(", "));
         }
     }
 }

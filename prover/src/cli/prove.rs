@@ -46,10 +46,10 @@ pub(super) fn run(args: &ProveArgs) -> Result<Outcome, Error> {
             "operation": receipt.digest(),
             "outputs": outputs(&compiled, &receipt)?,
         });
-        println!("{object}");
+        say!("{object}");
     } else {
         run::results(&receipt);
-        println!(
+        say!(
             "receipt: {} ({} bytes, operation {}), proved in {:.3} s, verified in {:.3} s",
             args.output.display(),
             bytes.len(),

@@ -22,11 +22,11 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Outcome, Error> {
     let manifest = quantize(&onnx, &options)?.to_bytes();
     let compiled = compile(&onnx, &manifest)?;
     write(&args.output, &manifest)?;
-    println!("{}: circuit {}", args.output.display(), compiled.circuit());
+    say!("{}: circuit {}", args.output.display(), compiled.circuit());
     for kind in compiled.program().output_types() {
-        println!("gives {kind}");
+        say!("gives {kind}");
     }
-    println!("{}", compiled.estimate());
+    say!("{}", compiled.estimate());
     Ok(Outcome::Accepted)
 }
 

@@ -18,7 +18,7 @@ use crate::{error::Error, input};
 pub(super) fn verify(args: &VerifyArgs) -> Result<Outcome, Error> {
     let report = report(args)?;
     if args.json {
-        print!("{}", report.to_json());
+        put!("{}", report.to_json());
     } else {
         print::verdict(&report);
     }
@@ -29,7 +29,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<Outcome, Error> {
 pub(super) fn explain(args: &VerifyArgs) -> Result<Outcome, Error> {
     let report = report(args)?;
     if args.json {
-        print!("{}", report.to_json());
+        put!("{}", report.to_json());
     } else {
         print::report(&report);
     }
@@ -40,7 +40,7 @@ pub(super) fn explain(args: &VerifyArgs) -> Result<Outcome, Error> {
 pub(super) fn inspect(file: &Path) -> Result<Outcome, Error> {
     match assay_verifier::inspect::inspect(&read(file)?) {
         Ok(view) => {
-            print!("{}", view.to_json());
+            put!("{}", view.to_json());
             Ok(Outcome::Accepted)
         }
         Err(error) => {

@@ -34,14 +34,14 @@ pub(super) fn run(args: &RunArgs, start: Start<'_>) -> Result<Outcome, Error> {
     let keys = KeyStore::new(state.join("keys"));
     let engine = start()?;
     let mut progress = Progress::Terminal;
-    eprintln!("attester     {}", attester.describe());
+    tell!("attester     {}", attester.describe());
     let runner = Runner::prepare(definition, &keys, &mut progress)?;
     let mut tee = Tee::new(engine.as_ref(), attester.as_ref());
     let receipt = runner.run(&request, &mut tee, receipt::now()?, &mut progress)?;
     let bytes = receipt.to_bytes();
     write(&args.output, &bytes)?;
     results(&receipt);
-    println!(
+    say!(
         "receipt: {} ({} bytes, operation {})",
         args.output.display(),
         bytes.len(),
@@ -100,9 +100,9 @@ pub(super) fn results(receipt: &Receipt) {
         let tensor = value.kind.tensor().zip(opening.bytes.as_deref());
         let integers = tensor.and_then(|(tensor, bytes)| tensor.integers(bytes).ok());
         match integers.as_deref() {
-            Some([one]) => println!("{} = {one}", value.name),
-            Some(many) if many.len() <= 16 => println!("{} = {many:?}", value.name),
-            _ => println!("{} = {}", value.name, value.kind),
+            Some([one]) => say!("{} = {one}", value.name),
+            Some(many) if many.len() <= 16 => say!("{} = {many:?}", value.name),
+            _ => say!("{} = {}", value.name, value.kind),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `setup`: the key of a compiled model.
 
 use std::{
-    io::{IsTerminal as _, Write as _},
+    io::IsTerminal as _,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -19,7 +19,7 @@ pub(super) fn run(args: &SetupArgs) -> Result<Outcome, Error> {
     let begun = Instant::now();
     let compiled = folder.compile()?;
     let compile_s = begun.elapsed().as_secs_f64();
-    eprintln!("{}", compiled.estimate());
+    tell!("{}", compiled.estimate());
     let begun = Instant::now();
     let bar = Bar::new();
     let key_bytes = folder.set_up(&compiled, &|made, of| bar.show(made, of))?;
@@ -34,9 +34,9 @@ pub(super) fn run(args: &SetupArgs) -> Result<Outcome, Error> {
             "key_bytes": key_bytes,
             "peak_rss_mb": memory::peak_mb(),
         });
-        println!("{object}");
+        say!("{object}");
     } else {
-        println!("{}: key of {key_bytes} bytes in {setup_s:.1} s", args.folder.display());
+        say!("{}: key of {key_bytes} bytes in {setup_s:.1} s", args.folder.display());
     }
     Ok(Outcome::Accepted)
 }
@@ -68,16 +68,14 @@ impl Bar {
         let left = of.saturating_sub(made) as f64 / rate;
         let percent = 100.0 * made as f64 / of as f64;
         let (start, end) = if self.terminal { ("\r", "") } else { ("", "\n") };
-        eprint!(
+        crate::terminal::err(format_args!(
             "{start}setup {percent:3.0} %  {made} of {of} points  {rate:.0}/s  {left:.0} s left {end}"
-        );
-        // For people; nothing depends on it.
-        let _ = std::io::stderr().flush();
+        ));
     }
 
     fn end(&self) {
         if self.terminal && self.shown.lock().is_ok_and(|shown| shown.1) {
-            eprintln!();
+            tell!();
         }
     }
 }

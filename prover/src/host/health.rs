@@ -49,7 +49,7 @@ async fn ready(
 /// The status line of the service's own `/readyz`.
 async fn ask(host: &Host) -> std::io::Result<String> {
     let mut enclave = host.enclave.connect(host.port).await?;
-    let request = "GET /readyz HTTP/1.1\r\nHost: enclave\r\nConnection: close\r\n\r\n";
+    let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     enclave.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     enclave.take(64).read_to_end(&mut answer).await?;

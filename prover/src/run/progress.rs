@@ -1,6 +1,6 @@
 //! What a person sees while an operation runs: a line for every stage, with its time.
 
-use std::{io::Write as _, time::Instant};
+use std::time::Instant;
 
 use assay_verifier::ids::Name;
 
@@ -25,9 +25,7 @@ impl Progress {
     /// Says what begins.
     pub fn begin(&mut self, subject: &Name, what: &str) -> Stage {
         if matches!(self, Self::Terminal) {
-            eprint!("{:<12} {what:<28}", subject.as_str());
-            // The line is for people; nothing depends on it.
-            let _ = std::io::stderr().flush();
+            crate::terminal::err(format_args!("{:<12} {what:<28}", subject.as_str()));
         }
         Stage { begun: Instant::now(), subject: subject.clone(), what: what.to_owned() }
     }
@@ -39,7 +37,7 @@ impl Progress {
         match self {
             Self::Log => tracing::info!(%subject, elapsed_ms, "{what}"),
             Self::Silent => {}
-            Self::Terminal => eprintln!("{elapsed_ms:>8.1} ms"),
+            Self::Terminal => tell!("{elapsed_ms:>8.1} ms"),
         }
     }
 }

@@ -6,6 +6,7 @@ use assay_verifier::ids::Sha256Digest;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::Method,
     middleware::{self, Next},
     response::Response,
 };
@@ -15,6 +16,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     about,
+    admission::{Admission, admitted},
+    body::Bodies,
     catalogue::Catalogue,
     config::Config,
     engine::Engine,
@@ -42,6 +45,7 @@ pub struct App {
     pub(super) proving: Arc<Proving>,
     pub(super) latencies: Arc<Latencies>,
     pub(super) metrics: Metrics,
+    pub(super) bodies: Bodies,
     pub(super) llms: Offers,
     /// An attestation document of this process that says nothing of any operation.
     pub(super) document: Vec<u8>,
@@ -64,6 +68,7 @@ impl App {
     ) -> Self {
         let catalogue = RwLock::new(Arc::new(catalogue));
         let metrics = Metrics::default();
+        let bodies = Bodies::new(&config.limits, stopped.clone());
         let (llms, document, convinced) = Default::default();
         Self {
             config,
@@ -72,6 +77,7 @@ impl App {
             proving,
             latencies,
             metrics,
+            bodies,
             llms,
             document,
             convinced,
@@ -89,6 +95,13 @@ impl App {
     /// Turns true when the process is to end.
     pub fn stopped(&self) -> watch::Receiver<bool> {
         self.stopped.clone()
+    }
+
+    /// Comes to its end when answers that are still being generated have to end, so that their receipts are
+    /// handed out before the process ends.
+    pub(super) async fn ending(&self) {
+        let _ = self.stopped().wait_for(|stop| *stop).await; // nobody left to say so: stop
+        tokio::time::sleep(self.config.limits.shutdown() / 2).await;
     }
 
     /// The operations of now. Whoever holds them may use them on, also when others take their place.
@@ -127,31 +140,46 @@ impl App {
 ))]
 struct Description;
 
-/// The routes.
+/// The routes for everybody.
 pub fn router(app: Arc<App>) -> Router {
     let router = OpenApiRouter::with_openapi(Description::openapi());
     let router = if app.llms.is_empty() { router } else { openai::routes(router) };
-    let (router, description) = router
+    let router = router
         .routes(routes!(listing::list))
         .routes(routes!(operations::run))
         .routes(routes!(receipts::get))
-        .routes(routes!(jobs::get, jobs::cancel))
+        .routes(routes!(jobs::get))
         .routes(routes!(jobs::events))
-        .routes(routes!(jobs::retry))
         .routes(routes!(about::attestation))
-        .routes(routes!(about::policy))
-        .routes(routes!(about::health))
-        .routes(routes!(about::ready))
-        .routes(routes!(about::metrics))
-        .split_for_parts();
+        .routes(routes!(about::policy));
+    finished(router, app)
+}
+
+/// The routes for whoever operates the service: they are served on an address of their own.
+pub fn administration(app: Arc<App>) -> Router {
+    let router = OpenApiRouter::with_openapi(Description::openapi());
+    let router = router
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(about::metrics));
+    finished(router, app)
+}
+
+/// With what every address has.
+fn finished(router: OpenApiRouter<Arc<App>>, app: Arc<App>) -> Router {
+    let router = router.routes(routes!(about::health)).routes(routes!(about::ready));
+    let (router, description) = router.split_for_parts();
     let description = about::Description::new(&description);
+    let admission = Arc::new(Admission::new(&app.config));
     router
         .route("/openapi.json", axum::routing::get(move || async move { description }))
         .fallback(|| async { Problem::not_found("resource") })
         .method_not_allowed_fallback(|| async {
             Refusal::MethodNotAllowed.because("the resource knows other methods, named by `Allow`")
         })
-        .layer(DefaultBodyLimit::max(app.config.limits.body_bytes))
+        // No resource reads a body but through `Bodies`.
+        .layer(DefaultBodyLimit::max(0))
+        .layer(middleware::from_fn_with_state(admission, admitted))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), observed))
         .with_state(app)
 }
@@ -159,15 +187,24 @@ pub fn router(app: Arc<App>) -> Router {
 /// Counts and logs a request: by its route, never by what stands in its path, query or body.
 async fn observed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = std::time::Instant::now();
-    let method = request.method().clone();
+    // Those that nobody knows are many: they are counted as one.
+    let method = match *request.method() {
+        Method::DELETE => "DELETE",
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        _ => "other",
+    };
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let response = next.run(request).await;
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
-    app.metrics.request(method.as_str(), &route, status, elapsed);
+    app.metrics.request(method, &route, status, elapsed);
     let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
-    tracing::info!(%method, route, status, elapsed_ms, "request");
+    tracing::info!(method, route, status, elapsed_ms, "request");
     response
 }

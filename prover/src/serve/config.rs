@@ -20,6 +20,8 @@ use crate::{
 pub struct Config {
     /// Address and port of the HTTP interface.
     pub listen: Listen,
+    /// Names that the service is reached by, beside this machine's and the address it listens on.
+    pub hosts: Vec<String>,
     /// Folder of keys, the job store, the development attester. Relative to the file.
     pub state: PathBuf,
     /// The operation files. Relative to the file.
@@ -30,12 +32,22 @@ pub struct Config {
     pub models: Option<Vec<ModelDigest>>,
     /// The language models.
     pub llm: Vec<Llm>,
+    /// For whoever operates the service.
+    pub admin: Admin,
     /// Proofs.
     pub jobs: Jobs,
     /// Limits.
     pub limits: Limits,
     /// Logs.
     pub log: Log,
+}
+
+/// The interface for whoever operates the service.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Its address and port: on this machine, the port after that of `listen`, by default.
+    pub listen: Option<Listen>,
 }
 
 /// A language model, and how it is run.
@@ -97,8 +109,16 @@ pub struct Jobs {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Longest request body, in bytes.
+    /// Connections at a time; fewer, where the process may open fewer files.
+    pub connections: usize,
+    /// How long the headers of a request may take, and a connection may wait for the next request.
+    pub headers_ms: u64,
+    /// Longest request body, in bytes. An operation whose values are shorter takes no longer ones.
     pub body_bytes: usize,
+    /// How long a body may take.
+    pub body_ms: u64,
+    /// Bytes of bodies that are read or answered at a time, all together.
+    pub bodies_bytes: u64,
     /// Operations that wait for the engine; beyond, requests are refused.
     pub requests_waiting: usize,
     /// How long a request waits for its answer, and an answer of a language model for its client to read on.
@@ -164,8 +184,10 @@ impl Default for Config {
             listen: Listen::Tcp(([127, 0, 0, 1], 8547).into()),
             state: PathBuf::new(),
             operations: Vec::new(),
+            hosts: Vec::new(),
             llm: Vec::new(),
             models: None,
+            admin: Admin::default(),
             jobs: Jobs::default(),
             limits: Limits::default(),
             log: Log::default(),
@@ -192,6 +214,10 @@ impl Default for Limits {
         Self {
             // A picture of 4096 by 4096 pixels, in base64, is below that.
             body_bytes: 32 << 20,
+            body_ms: 30_000,
+            bodies_bytes: 128 << 20,
+            connections: 512,
+            headers_ms: 10_000,
             requests_waiting: 64,
             answer_ms: 30_000,
             sequences: 64,
@@ -267,8 +293,14 @@ impl Llm {
         let pooling = Pooling::named(&self.pooling).ok_or_else(|| {
             self.refuse("pooling", format!("expected mean or last, found {:?}", self.pooling))
         })?;
-        if self.threads == 0 {
-            return Err(self.refuse("threads", "expected at least 1".to_owned()));
+        if !(1..=MAX_THREADS).contains(&self.threads) {
+            let why = format!("expected 1 to {MAX_THREADS}, found {}", self.threads);
+            return Err(self.refuse("threads", why));
+        }
+        if let Some(found) = self.max_context.filter(|tokens| !(2..=MAX_CONTEXT).contains(tokens)) {
+            let why =
+                format!("expected 2 (a prompt and an answer) to {MAX_CONTEXT}, found {found}");
+            return Err(self.refuse("max_context", why));
         }
         let (device, threads) = (self.device.clone(), self.threads);
         Ok(Settings { device, dtype: dtype.transpose()?, threads, pooling })
@@ -278,6 +310,12 @@ impl Llm {
         Error::Config { place: format!("llm {}: {field}", self.path.display()), why }
     }
 }
+
+/// More than machines have.
+const MAX_THREADS: u16 = 1024;
+
+/// More than models have.
+const MAX_CONTEXT: u32 = 1 << 27;
 
 impl Limits {
     /// How long a request waits for its answer.

@@ -1,12 +1,15 @@
 //! Where the service listens: TCP, or vsock inside an enclave, which has no network.
 
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, str::FromStr};
 
-use axum::serve::Listener;
 use serde::{Deserialize, Serialize};
-use tokio_vsock::{VMADDR_CID_ANY, VsockAddr, VsockListener, VsockStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
+use tokio_vsock::{VMADDR_CID_ANY, VsockAddr, VsockListener};
 
-use crate::bounded::Bounded;
+use crate::{bounded::Bounded, error::Error};
 
 /// An address: `ADDRESS:PORT`, or `vsock:PORT` on every CID of this machine.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -33,6 +36,13 @@ impl FromStr for Listen {
     }
 }
 
+impl Listen {
+    /// Whether the system chooses the port.
+    pub(super) const fn is_any_port(self) -> bool {
+        matches!(self, Self::Tcp(address) if address.port() == 0)
+    }
+}
+
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -56,38 +66,55 @@ impl From<Listen> for String {
     }
 }
 
-/// A listener on vsock whose connections write in bounded pieces.
-pub(super) struct Vsock(VsockListener);
-
-impl Vsock {
-    pub(super) fn bind(port: u32) -> std::io::Result<Self> {
-        VsockListener::bind(VsockAddr::new(VMADDR_CID_ANY, port)).map(Self)
-    }
+/// Where connections come from.
+pub(super) enum Door {
+    Tcp(TcpListener),
+    /// Its connections write in bounded pieces.
+    Vsock(VsockListener),
 }
 
-impl Listener for Vsock {
-    type Io = Bounded<VsockStream>;
-    type Addr = VsockAddr;
+/// A connection.
+pub(super) type Stream = Box<dyn Duplex>;
 
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, address)) => return (Bounded::new(stream), address),
-                Err(error) => {
-                    tracing::warn!(%error, "no connection");
-                    tokio::time::sleep(PAUSE).await;
-                }
+/// What goes both ways.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+impl Door {
+    /// Opens it. Errors: the address, with what the system says.
+    pub(super) async fn open(field: &str, listen: Listen) -> Result<Self, Error> {
+        let opened = match listen {
+            Listen::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            Listen::Vsock(port) => {
+                VsockListener::bind(VsockAddr::new(VMADDR_CID_ANY, port)).map(Self::Vsock)
             }
-        }
+        };
+        let place = || field.to_owned();
+        opened.map_err(|error| Error::Config { place: place(), why: format!("{listen}: {error}") })
     }
 
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.0.local_addr()
+    /// Where it is.
+    pub(super) fn address(&self) -> std::io::Result<Listen> {
+        Ok(match self {
+            Self::Tcp(listener) => Listen::Tcp(listener.local_addr()?),
+            Self::Vsock(listener) => Listen::Vsock(listener.local_addr()?.port()),
+        })
+    }
+
+    /// The next connection.
+    pub(super) async fn accept(&mut self) -> std::io::Result<Stream> {
+        Ok(match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // One that is gone again is found out when it is read.
+                let _ = stream.set_nodelay(true);
+                Box::new(stream)
+            }
+            Self::Vsock(listener) => Box::new(Bounded::new(listener.accept().await?.0)),
+        })
     }
 }
-
-/// After a connection could not be accepted: the reason, such as too many open files, may pass.
-const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use axum::{
     body::{Body, Bytes},
-    extract::{State, rejection::BytesRejection},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -35,7 +35,10 @@ pub use exchange::{Exchange, Outcome};
 pub use models::{Offered, Offers};
 pub(super) use policy::suggest;
 
-use super::app::App;
+use super::{
+    app::App,
+    body::{NotTaken, Whole, is_json},
+};
 use crate::llm::generation::Generation;
 use answer::Answer;
 use call::{Call, Ended};
@@ -56,9 +59,6 @@ pub(super) fn routes(router: OpenApiRouter<Arc<App>>) -> OpenApiRouter<Arc<App>>
         .routes(routes!(models::get))
 }
 
-/// A body, or why it was not read.
-type Whole = Result<Bytes, BytesRejection>;
-
 /// Goes on with a conversation.
 #[utoipa::path(
     post, path = "/v1/chat/completions", operation_id = "chat", tag = "language models",
@@ -75,8 +75,8 @@ type Whole = Result<Bytes, BytesRejection>;
         (status = "5XX", description = "Failed, or no room", body = FaultView<'_>),
     ),
 )]
-async fn chat(State(app): State<Arc<App>>, headers: HeaderMap, body: Whole) -> Response {
-    answer(app, Route::Chat, &headers, body).await
+async fn chat(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    answer(app, Route::Chat, headers, body).await
 }
 
 /// Goes on with a text.
@@ -95,8 +95,8 @@ async fn chat(State(app): State<Arc<App>>, headers: HeaderMap, body: Whole) -> R
         (status = "5XX", description = "Failed, or no room", body = FaultView<'_>),
     ),
 )]
-async fn completion(State(app): State<Arc<App>>, headers: HeaderMap, body: Whole) -> Response {
-    answer(app, Route::Completion, &headers, body).await
+async fn completion(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    answer(app, Route::Completion, headers, body).await
 }
 
 /// Makes vectors of texts.
@@ -113,21 +113,23 @@ async fn completion(State(app): State<Arc<App>>, headers: HeaderMap, body: Whole
         (status = "5XX", description = "Failed, or no room", body = FaultView<'_>),
     ),
 )]
-async fn embeddings(State(app): State<Arc<App>>, headers: HeaderMap, body: Whole) -> Response {
-    answer(app, Route::Embeddings, &headers, body).await
+async fn embeddings(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    answer(app, Route::Embeddings, headers, body).await
 }
 
-async fn answer(app: Arc<App>, route: Route, headers: &HeaderMap, body: Whole) -> Response {
+async fn answer(app: Arc<App>, route: Route, headers: HeaderMap, body: Body) -> Response {
     let begun = Instant::now();
-    let request = match readable(headers, body) {
+    let request = match taken(&app, &headers, body).await {
         Ok(request) => request,
         Err(fault) => return fault.into_response(),
     };
-    let read = match read(&app.llms, route, headers, &request) {
-        Ok(read) => read,
-        Err(error) => {
+    let (reading, bytes) = (Arc::clone(&app), request.bytes.clone());
+    let read = app.bodies.read(move || read(&reading.llms, route, &headers, &bytes)).await;
+    let read = match read {
+        Ok(Ok(read)) => read,
+        Ok(Err(error)) | Err(error) => {
             tracing::error!(code = error.code(), %error, "a request failed");
-            return Code::ReceiptFailed.because("there is no nonce").into_response();
+            return Code::ReceiptFailed.because("the service's log says why").into_response();
         }
     };
     let (offered, nonce) = (read.offered, read.nonce);
@@ -145,37 +147,46 @@ async fn answer(app: Arc<App>, route: Route, headers: &HeaderMap, body: Whole) -
     response.await.unwrap_or_else(|_| lost())
 }
 
+/// Whether a path is one of these, where nothing but JSON is taken.
+pub(super) fn refuses_forms(path: &str) -> bool {
+    [Route::Chat, Route::Completion, Route::Embeddings].iter().any(|route| route.path() == path)
+}
+
 /// The body as it is hashed. Errors: it is not JSON as it stands, or not whole.
-fn readable(headers: &HeaderMap, body: Whole) -> Result<Bytes, Fault> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let encoding = text(header::CONTENT_ENCODING);
-    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+async fn taken(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Fault> {
+    let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes());
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
         let why = "compressed requests are not taken: send it as it is";
         return Err(Code::UnsupportedEncoding.because(why));
     }
-    let kind = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
+    if !is_json(headers) {
         return Err(Code::UnsupportedMediaType.because("expected Content-Type: application/json"));
     }
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Code::RequestTooLong.because(rejection.body_text()),
-        _ => Code::RequestBroken.because(rejection.body_text()),
-    })?;
-    if body.len() > MAX_BODY {
-        let why = format!("expected at most {MAX_BODY} bytes, found {}", body.len());
-        return Err(Code::RequestTooLong.because(why));
-    }
-    Ok(body)
+    let most = app.config.limits.body_bytes.min(MAX_BODY);
+    Ok(app.bodies.take(body, most).await?)
 }
 
-/// Longer than any context is; what is read of JSON takes several times as much.
+impl From<NotTaken> for Fault {
+    fn from(not_taken: NotTaken) -> Self {
+        let code = match not_taken {
+            NotTaken::Broken(_) => Code::RequestBroken,
+            NotTaken::Full { .. } => Code::EngineBusy,
+            NotTaken::Late { .. } => Code::RequestTimeout,
+            NotTaken::Long { .. } => Code::RequestTooLong,
+            NotTaken::Stopping => Code::Stopping,
+        };
+        code.because(not_taken.says())
+    }
+}
+
+/// Longer than any context is.
 const MAX_BODY: usize = 4 << 20;
 
 /// Has a text generated.
 async fn speak(call: Call, text: Text, reply: oneshot::Sender<Response>) {
     let Text { form, param, mut parameters, logprobs, prompt } = text;
     let (model, context) = (Arc::clone(&call.offered.model), call.offered.context);
-    let prompt = match read::tokens(move || prompt(&model)).await {
+    let prompt = match read::tokens(&call.app.bodies, move || prompt(&model)).await {
         Ok(prompt) => prompt,
         Err(fault) => return drop(reply.send(call.fault(&fault, Default::default()).await)),
     };
@@ -186,7 +197,7 @@ async fn speak(call: Call, text: Text, reply: oneshot::Sender<Response>) {
         return drop(reply.send(call.fault(&fault, Default::default()).await));
     }
     if !parameters.seeded {
-        parameters.sampling.seed = nonce::seed(&call.nonce, &call.request);
+        parameters.sampling.seed = nonce::seed(&call.nonce, &call.request.bytes);
     }
     let max_tokens = parameters.max_tokens.map_or(room, |most| most.min(room));
     let sampling = parameters.sampling;
@@ -197,7 +208,7 @@ async fn speak(call: Call, text: Text, reply: oneshot::Sender<Response>) {
     if let Err(problem) = call.app.engine.generate(call.offered.digest(), generation).await {
         return drop(reply.send(call.fault(&Fault::from(problem), settings).await));
     }
-    let id = nonce::answer(&call.nonce, &call.request);
+    let id = nonce::answer(&call.nonce, &call.request.bytes);
     let told = parameters.stream == Some(Usage::Told);
     let frames = Frames::new(form, &id, call.offered.name.as_str(), told);
     let model = Arc::clone(&call.offered.model);
@@ -223,7 +234,7 @@ async fn embed(call: Call, vectors: Vectors, mut reply: oneshot::Sender<Response
     let Vectors { embedding, settings } = vectors;
     let (model, context) = (Arc::clone(&call.offered.model), call.offered.context);
     let texts = embedding.input;
-    let found = read::tokens(move || {
+    let found = read::tokens(&call.app.bodies, move || {
         texts
             .iter()
             .map(|text| read::encoded(&model, text, read::INPUT))
@@ -245,6 +256,9 @@ async fn embed(call: Call, vectors: Vectors, mut reply: oneshot::Sender<Response
     let made = tokio::select! {
         biased;
         () = reply.closed() => Ok((Outcome::Cancelled, Vec::new())),
+        () = call.app.ending() => {
+            return drop(reply.send(call.failed(&Fault::stopping(), settings).await));
+        }
         made = made => made.map(|body| (Outcome::Complete, body)),
     };
     let response = match made {

@@ -1,21 +1,25 @@
 //! `/v1/operations/{name}`: running an operation.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use assay_verifier::{
-    ids::Nonce,
+    ids::{Name, Nonce},
     operation::{Methods, NonceClaim},
 };
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    body::{Body, Bytes},
+    extract::State,
+    http::HeaderMap,
 };
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{
     answer::Answer,
     app::App,
+    body::is_json,
     catalogue::Offered,
     input::{self, Given, Object},
     methods::{MethodName, Wanted},
@@ -23,6 +27,7 @@ use super::{
     receipts::Named,
 };
 use crate::{
+    definition::Definition,
     error::Error,
     jobs::{NewJob, Place},
     random,
@@ -32,10 +37,11 @@ use crate::{
 /// What a client asks for.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RunBody {
+pub(super) struct RunBody<'a> {
     /// A value for every input of the operation.
+    #[serde(borrow)]
     #[schema(value_type = BTreeMap<String, Given>)]
-    inputs: Object<Given>,
+    inputs: &'a RawValue,
     /// The client's nonce, 16 to 64 bytes, hexadecimal. Without one the service makes it, and the
     /// receipt says so.
     #[serde(default)]
@@ -77,11 +83,12 @@ enum AttestationName {
 #[utoipa::path(
     post, path = "/v1/operations/{name}", operation_id = "run", tag = "operations",
     params(("name" = String, Path, description = "The operation's name", pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")),
-    request_body = RunBody,
+    request_body = RunBody<'_>,
     responses(
         (status = 200, description = "The answer", body = Answer),
         (status = 400, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such operation", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not come in time", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not application/json", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Not what the operation takes or allows", body = Problem, content_type = "application/problem+json"),
@@ -91,11 +98,19 @@ enum AttestationName {
 pub(super) async fn run(
     State(app): State<Arc<App>>,
     Named(name): Named,
-    body: Result<Json<RunBody>, JsonRejection>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Json<Answer>, Problem> {
     let catalogue = app.catalogue();
     let offered = catalogue.get(&name).ok_or_else(|| Problem::not_found("operation"))?;
-    let answered = tokio::time::timeout(app.config.limits.answer(), answer(&app, offered, body?.0));
+    if !is_json(&headers) {
+        return Err(Refusal::RequestContentType.because("expected Content-Type: application/json"));
+    }
+    let most = input::most_bytes(offered.runner.definition(), app.config.limits.body_bytes);
+    // Its room is held as long as the request is: what is made of it is as large.
+    let body = app.bodies.take(body, most).await?;
+    let answered =
+        tokio::time::timeout(app.config.limits.answer(), answer(&app, offered, body.bytes.clone()));
     let answered = answered.await.unwrap_or_else(|_| {
         let limit = app.config.limits.answer_ms;
         Err(Refusal::AnswerTimeout.because(format!("there was no answer within {limit} ms")))
@@ -106,36 +121,51 @@ pub(super) async fn run(
     answered.map(Json)
 }
 
-async fn answer(app: &Arc<App>, offered: &Offered, body: RunBody) -> Result<Answer, Problem> {
+/// What a body says.
+struct Asked {
+    inputs: BTreeMap<Name, Vec<u8>>,
+    nonce: NonceClaim,
+    wanted: Wanted,
+    attestation: Attestation,
+    priority: u8,
+}
+
+impl Asked {
+    fn read(definition: &Definition, body: &[u8]) -> Result<Self, Problem> {
+        let RunBody { inputs, nonce, methods, deadline_ms, budget_cpu_ms, attestation, priority } =
+            serde_json::from_slice(body)?;
+        if priority > 9 {
+            return Err(Refusal::Priority.because(format!("expected 0 to 9, found {priority}")));
+        }
+        let methods = methods.map(|Object(methods)| methods);
+        Ok(Self {
+            nonce: claim(nonce.as_deref())?,
+            inputs: input::read(definition, inputs)?,
+            wanted: Wanted { methods, deadline_ms, budget_cpu_ms },
+            attestation: match attestation {
+                AttestationName::Document => Attestation::Document,
+                AttestationName::Session => Attestation::Session,
+            },
+            priority,
+        })
+    }
+}
+
+async fn answer(app: &Arc<App>, offered: &Offered, body: Bytes) -> Result<Answer, Problem> {
     let runner = &offered.runner;
     let definition = runner.definition();
-    let priority = body.priority;
-    if priority > 9 {
-        return Err(Refusal::Priority.because(format!("expected 0 to 9, found {priority}")));
-    }
-    let nonce = nonce(body.nonce.as_deref())?;
+    let reading = runner.clone();
+    let read = app.bodies.read(move || Asked::read(reading.definition(), &body));
+    let Asked { inputs, nonce, wanted, attestation, priority } = read.await??;
     let backlog = app.store.backlog().await?;
     let backlog_ms = backlog.expected_ms as f64 / app.config.jobs.workers.max(1) as f64;
-    let wanted = Wanted {
-        methods: body.methods.map(|Object(methods)| methods),
-        deadline_ms: body.deadline_ms,
-        budget_cpu_ms: body.budget_cpu_ms,
-    };
     let (choice, chosen_by) = wanted.choose(app, offered, backlog_ms)?;
     let (open, most) = (backlog.open(), app.store.rules().max_queued);
     if choice.proved().next().is_some() && open >= u64::from(most) {
         let why = format!("{open} proofs wait or run already, at most {most} may");
         return Err(Refusal::QueueFull.because(why));
     }
-    let request = Request {
-        inputs: input::read(definition, body.inputs.0)?,
-        nonce,
-        attestation: match body.attestation {
-            AttestationName::Document => Attestation::Document,
-            AttestationName::Session => Attestation::Session,
-        },
-        choice: choice.clone(),
-    };
+    let request = Request { inputs, nonce, attestation, choice: choice.clone() };
     let (begun, cost) = app.engine.begin(runner.clone(), request).await?;
     let elapsed_ms = cost.ms;
     let Begun { receipt, proofs } = begun;
@@ -166,7 +196,8 @@ async fn answer(app: &Arc<App>, offered: &Offered, body: RunBody) -> Result<Answ
     Ok(Answer::new(&receipt, bytes, &choice, chosen_by, elapsed_ms, &jobs, backlog_ms))
 }
 
-fn nonce(given: Option<&str>) -> Result<NonceClaim, Problem> {
+/// The client's nonce, or one that is made now.
+fn claim(given: Option<&str>) -> Result<NonceClaim, Problem> {
     let Some(text) = given else {
         let made = Nonce::new(&random::bytes::<32>()?).map_err(Error::from)?;
         return Ok(NonceClaim::Server(made));

@@ -1,13 +1,14 @@
 //! What goes wrong, as clients see it: RFC 9457, with the code that stands for it everywhere.
 
 use axum::{
-    extract::rejection::{JsonRejection, QueryRejection},
+    extract::rejection::QueryRejection,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::error::Category;
 
-use crate::error::Error;
+use crate::{error::Error, text::printable};
 
 /// A problem, as `application/problem+json`.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -31,18 +32,21 @@ pub(super) struct Problem {
 pub(super) enum Refusal {
     AnswerTimeout,
     Busy,
+    HostUnknown,
     MethodNotAllowed,
     MethodsAndLimits,
     Nonce,
     NotFound,
     NotParked,
     NothingFits,
+    OriginUnknown,
     Priority,
     QueueFull,
     RequestBody,
     RequestContentType,
     RequestJson,
     RequestQuery,
+    RequestTimeout,
     RequestTooLong,
     Stopping,
     TooLate,
@@ -54,12 +58,14 @@ impl Refusal {
         match self {
             Self::AnswerTimeout => ("answer-timeout", StatusCode::SERVICE_UNAVAILABLE),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE),
+            Self::HostUnknown => ("host-unknown", StatusCode::MISDIRECTED_REQUEST),
             Self::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::MethodsAndLimits => ("methods-and-limits", StatusCode::UNPROCESSABLE_ENTITY),
             Self::Nonce => ("nonce", StatusCode::UNPROCESSABLE_ENTITY),
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
             Self::NotParked => ("not-parked", StatusCode::CONFLICT),
             Self::NothingFits => ("nothing-fits", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::OriginUnknown => ("origin-unknown", StatusCode::FORBIDDEN),
             Self::Priority => ("priority", StatusCode::UNPROCESSABLE_ENTITY),
             Self::QueueFull => ("queue-full", StatusCode::SERVICE_UNAVAILABLE),
             Self::RequestBody => ("request-body", StatusCode::UNPROCESSABLE_ENTITY),
@@ -68,6 +74,7 @@ impl Refusal {
             }
             Self::RequestJson => ("request-json", StatusCode::BAD_REQUEST),
             Self::RequestQuery => ("request-query", StatusCode::BAD_REQUEST),
+            Self::RequestTimeout => ("request-timeout", StatusCode::REQUEST_TIMEOUT),
             Self::RequestTooLong => ("request-too-long", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Stopping => ("stopping", StatusCode::SERVICE_UNAVAILABLE),
             Self::TooLate => ("too-late", StatusCode::CONFLICT),
@@ -81,8 +88,19 @@ impl Refusal {
     }
 }
 
+/// What was received may be in it: nothing that changes how a line looks, and no more than people read.
+pub(super) fn shown(detail: &str) -> String {
+    let end = detail.char_indices().nth(DETAIL);
+    let (begin, dots) = end.map_or((detail, ""), |(end, _)| (&detail[..end], "…"));
+    format!("{}{dots}", printable(begin))
+}
+
+/// Characters of a detail, at most.
+const DETAIL: usize = 500;
+
 impl Problem {
     fn new(status: StatusCode, code: &str, detail: String) -> Self {
+        let detail = shown(&detail);
         Self {
             kind: format!("urn:assay:problem:{code}"),
             title: status.canonical_reason().unwrap_or("problem").to_owned(),
@@ -160,16 +178,14 @@ impl From<Error> for Problem {
     }
 }
 
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Self {
-        let refusal = match &rejection {
-            JsonRejection::JsonDataError(_) => Refusal::RequestBody,
-            JsonRejection::MissingJsonContentType(_) => Refusal::RequestContentType,
-            _ if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Refusal::RequestTooLong,
-            // No JSON, or a body that broke off.
-            _ => Refusal::RequestJson,
+/// JSON of another form is refused as another thing than what is no JSON.
+impl From<serde_json::Error> for Problem {
+    fn from(error: serde_json::Error) -> Self {
+        let refusal = match error.classify() {
+            Category::Data => Refusal::RequestBody,
+            Category::Eof | Category::Io | Category::Syntax => Refusal::RequestJson,
         };
-        refusal.because(rejection.body_text())
+        refusal.because(error.to_string())
     }
 }
 
@@ -199,21 +215,24 @@ mod tests {
 
     /// Every refusal of the service's own; the compiler minds that `parts` knows each, the document
     /// that this list does.
-    const ALL: [Refusal; 17] = [
+    const ALL: [Refusal; 20] = [
         Refusal::AnswerTimeout,
         Refusal::Busy,
+        Refusal::HostUnknown,
         Refusal::MethodNotAllowed,
         Refusal::MethodsAndLimits,
         Refusal::Nonce,
         Refusal::NotFound,
         Refusal::NotParked,
         Refusal::NothingFits,
+        Refusal::OriginUnknown,
         Refusal::Priority,
         Refusal::QueueFull,
         Refusal::RequestBody,
         Refusal::RequestContentType,
         Refusal::RequestJson,
         Refusal::RequestQuery,
+        Refusal::RequestTimeout,
         Refusal::RequestTooLong,
         Refusal::Stopping,
         Refusal::TooLate,

@@ -6,6 +6,7 @@ use crate::{
     error::Error,
     jobs::{Job, State, Store},
     serve::{Config, Overrides, runtime},
+    text::printable,
 };
 
 /// Lists jobs, has them tried again, gives them up.
@@ -18,7 +19,7 @@ pub(super) fn run(args: &JobsArgs) -> Result<Outcome, Error> {
         match &args.command {
             JobsCommand::List { stage } => {
                 for job in store.jobs(*stage).await? {
-                    println!("{}", line(&job));
+                    say!("{}", line(&job));
                 }
                 Ok(Outcome::Accepted)
             }
@@ -52,11 +53,11 @@ async fn said(
     outcome: &mut Outcome,
 ) -> Result<(), Error> {
     if done {
-        println!("{id}\t{now}");
+        say!("{id}\t{now}");
         return Ok(());
     }
     let found = store.job(id).await?.map_or("there is no such job", |job| job.state().name());
-    eprintln!("{id}\tleft as it is: {found}");
+    tell!("{id}\tleft as it is: {found}");
     *outcome = Outcome::Refused;
     Ok(())
 }
@@ -70,9 +71,5 @@ fn line(job: &Job) -> String {
     let (stage, attempts) = (job.state().name(), format!("{}/{}", job.attempts, job.max_attempts));
     let Job { id, name, step_name, .. } = job;
     // One line, whatever a reason holds.
-    [id, stage, &attempts, name, step_name, &reason]
-        .join("\t")
-        .replace('\n', " ")
-        .trim_end()
-        .to_owned()
+    [id, stage, &attempts, name, step_name, &printable(&reason)].join("\t").trim_end().to_owned()
 }

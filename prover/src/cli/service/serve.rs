@@ -32,10 +32,14 @@ fn config(args: &ServeArgs) -> Result<Option<Config>, Error> {
     let environment = |name: &str| std::env::var(name).ok();
     let config = Config::read(args.config.as_deref(), environment, overrides, || state(None))?;
     if args.print_config {
-        print!("{config}");
+        put!("{config}");
         return Ok(None);
     }
     let config = config.offering()?;
     serve::begin_log(&config);
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for warning in Config::unknown(names) {
+        tracing::warn!(warning, "a variable of the environment is not read");
+    }
     Ok(Some(config))
 }

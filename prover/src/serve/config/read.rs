@@ -2,10 +2,14 @@
 
 use std::{
     fs,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
-use super::{Config, Jobs, Limits, Llm, Overrides};
+use super::{
+    super::admission::{is_host, next_to},
+    Config, Jobs, Limits, Llm, Overrides,
+};
 use crate::{attester::Nsm, definition::line_of, error::Error};
 
 impl Config {
@@ -35,6 +39,7 @@ impl Config {
         if config.state.as_os_str().is_empty() {
             config.state = state()?;
         }
+        config.admin.listen = config.admin.listen.or_else(|| next_to(config.listen));
         config.check(file)?;
         Ok(config)
     }
@@ -90,20 +95,29 @@ impl Config {
             })?;
             Ok(())
         }
-        macro_rules! take {
-            ($($name:literal => $($field:ident).+),+ $(,)?) => {
-                $(set(&mut self.$($field).+, $name, environment($name))?;)+
-            };
-        }
-        take! {
-            "ASSAY_LISTEN" => listen,
-            "ASSAY_STATE" => state,
-            "ASSAY_JOBS_URL" => jobs.url,
-            "ASSAY_JOBS_WORKERS" => jobs.workers,
-            "ASSAY_LOG_FORMAT" => log.format,
-            "ASSAY_LOG_LEVEL" => log.level,
+        for name in VARIABLES {
+            let text = environment(name);
+            match name {
+                "ASSAY_ADMIN_LISTEN" => set(&mut self.admin.listen, name, text)?,
+                "ASSAY_JOBS_URL" => set(&mut self.jobs.url, name, text)?,
+                "ASSAY_JOBS_WORKERS" => set(&mut self.jobs.workers, name, text)?,
+                "ASSAY_LISTEN" => set(&mut self.listen, name, text)?,
+                "ASSAY_LOG_FORMAT" => set(&mut self.log.format, name, text)?,
+                "ASSAY_LOG_LEVEL" => set(&mut self.log.level, name, text)?,
+                "ASSAY_STATE" => set(&mut self.state, name, text)?,
+                // No part of a configuration.
+                _ => {}
+            }
         }
         Ok(())
+    }
+
+    /// A warning for each variable of the environment that looks like one of ours and is none.
+    pub(crate) fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
+        let ours = names.filter(|name| name.starts_with("ASSAY_"));
+        let unknown = ours.filter(|name| !VARIABLES.contains(&name.as_str()));
+        let known = VARIABLES.join(", ");
+        unknown.map(|name| format!("nobody knows {name}; known are {known}")).collect()
     }
 
     fn check(&self, file: Option<&Path>) -> Result<(), Error> {
@@ -123,36 +137,28 @@ impl Config {
                 return refuse("jobs.url", "expected sqlite:PATH or postgres://…");
             }
         }
-        let Jobs {
-            url: _,
-            workers,
-            heartbeat_ms,
-            missed_heartbeats,
-            max_attempts,
-            max_queued,
-            hand_back_ms,
-        } = &self.jobs;
-        if *workers > 1024 {
-            return refuse("jobs.workers", "at most 1024");
+        if let Some(host) = self.hosts.iter().find(|host| !is_host(host)) {
+            return refuse("hosts", &format!("expected a name without port, found {host:?}"));
         }
-        // The queue counts in seconds.
-        if !(1_000..=600_000).contains(heartbeat_ms) {
-            return refuse("jobs.heartbeat_ms", "expected 1000 to 600000");
-        }
-        for (field, value) in [
-            ("jobs.missed_heartbeats", missed_heartbeats),
-            ("jobs.max_attempts", max_attempts),
-            ("jobs.max_queued", max_queued),
-        ] {
-            if !(1..=1_000_000).contains(value) {
-                return refuse(field, "expected 1 to 1000000");
+        for (field, found, range) in self.numbers() {
+            if !range.contains(&found) {
+                let (low, high) = range.into_inner();
+                return refuse(field, &format!("expected {low} to {high}, found {found}"));
             }
         }
-        let Limits { body_bytes, requests_waiting, answer_ms, sequences, cache_bytes, shutdown_ms } =
-            &self.limits;
-        let counts = [*body_bytes, *requests_waiting, *sequences];
-        if counts.contains(&0) || [*answer_ms, *cache_bytes, *shutdown_ms].contains(&0) {
-            return refuse("limits", "none of them can be 0");
+        let (hand_back_ms, shutdown_ms) = (self.jobs.hand_back_ms, self.limits.shutdown_ms);
+        let (body, bodies) = (self.limits.body_bytes as u64, self.limits.bodies_bytes);
+        if bodies < body {
+            let why = format!("expected at least limits.body_bytes, {body}, found {bodies}");
+            return refuse("limits.bodies_bytes", &why);
+        }
+        if self.admin.listen.is_none() {
+            let why = "there is no port after that of listen: name an address";
+            return refuse("admin.listen", why);
+        }
+        if self.admin.listen == Some(self.listen) && !self.listen.is_any_port() {
+            let why = "expected another address than listen's: it is not for everybody";
+            return refuse("admin.listen", why);
         }
         for llm in &self.llm {
             llm.name()?;
@@ -164,6 +170,69 @@ impl Config {
         Ok(())
     }
 }
+
+impl Config {
+    /// Every number, with what it may be.
+    fn numbers(&self) -> [(&'static str, u64, RangeInclusive<u64>); 16] {
+        // Of a new number, somebody has to say what it may be.
+        let Jobs {
+            url: _,
+            workers,
+            heartbeat_ms,
+            missed_heartbeats,
+            max_attempts,
+            max_queued,
+            hand_back_ms,
+        } = self.jobs;
+        let Limits {
+            connections,
+            headers_ms,
+            body_bytes,
+            body_ms,
+            bodies_bytes,
+            requests_waiting,
+            answer_ms,
+            sequences,
+            cache_bytes,
+            shutdown_ms,
+        } = self.limits;
+        [
+            ("jobs.workers", workers as u64, 0..=1_024),
+            // The queue counts in seconds.
+            ("jobs.heartbeat_ms", heartbeat_ms, 1_000..=600_000),
+            ("jobs.missed_heartbeats", missed_heartbeats.into(), 1..=1_000_000),
+            ("jobs.max_attempts", max_attempts.into(), 1..=1_000_000),
+            ("jobs.max_queued", max_queued.into(), 1..=1_000_000),
+            ("jobs.hand_back_ms", hand_back_ms, 0..=DAY_MS),
+            ("limits.connections", connections as u64, 1..=1_000_000),
+            ("limits.headers_ms", headers_ms, 100..=HOUR_MS),
+            ("limits.body_bytes", body_bytes as u64, 1_024..=1 << 30),
+            ("limits.body_ms", body_ms, 100..=HOUR_MS),
+            ("limits.bodies_bytes", bodies_bytes, 1_024..=1 << 40),
+            ("limits.requests_waiting", requests_waiting as u64, 1..=1_000_000),
+            ("limits.answer_ms", answer_ms, 1..=DAY_MS),
+            ("limits.sequences", sequences as u64, 1..=65_536),
+            ("limits.cache_bytes", cache_bytes, 1..=1 << 50),
+            ("limits.shutdown_ms", shutdown_ms, 1..=DAY_MS),
+        ]
+    }
+}
+
+/// Variables of the environment that somebody reads.
+const VARIABLES: [&str; 8] = [
+    "ASSAY_ADMIN_LISTEN",
+    "ASSAY_CACHE",
+    "ASSAY_JOBS_URL",
+    "ASSAY_JOBS_WORKERS",
+    "ASSAY_LISTEN",
+    "ASSAY_LOG_FORMAT",
+    "ASSAY_LOG_LEVEL",
+    "ASSAY_STATE",
+];
+
+const HOUR_MS: u64 = 3_600_000;
+
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 #[cfg(test)]
 mod tests {
@@ -214,6 +283,52 @@ mod tests {
         assert_eq!((config.state, config.log.format), ("elsewhere".into(), LogFormat::Json));
     }
 
+    /// Whoever adds a number says what it may be: what is printed has no number that is not checked.
+    #[test]
+    fn every_number_has_bounds() {
+        let config = Config::default();
+        let printed: toml::Table = config.to_string().parse().unwrap();
+        let mut printed: Vec<_> = printed
+            .iter()
+            .filter_map(|(table, fields)| Some((table, fields.as_table()?)))
+            .flat_map(|(table, fields)| {
+                let numbers = fields.iter().filter(|(_, value)| value.is_integer());
+                numbers.map(move |(field, _)| format!("{table}.{field}"))
+            })
+            .collect();
+        printed.sort();
+        let mut checked: Vec<_> =
+            config.numbers().iter().map(|(field, ..)| (*field).to_owned()).collect();
+        checked.sort();
+        assert_eq!(printed, checked);
+        for (field, _, range) in config.numbers() {
+            let (table, field) = field.split_once('.').unwrap();
+            for found in [range.start().checked_sub(1), range.end().checked_add(1)] {
+                let Some(found) = found else { continue };
+                let text = format!("operations = ['a']\n[{table}]\n{field} = {found}\n");
+                let Err(Error::Config { place, why }) = read(&text, &[]) else { panic!("{text}") };
+                assert!(place.ends_with(&format!("{table}.{field}")), "{place}: {why}");
+                assert!(why.contains(&format!("found {found}")), "{place}: {why}");
+            }
+        }
+    }
+
+    #[test]
+    fn variables_that_nobody_reads_are_named() {
+        let names = ["ASSAY_LISTN", "HOME", "ASSAY_CACHE", "ASSAY_LISTEN", "assay_state"];
+        let found = Config::unknown(names.map(str::to_owned).into_iter());
+        let [one] = found.as_slice() else { panic!("{found:?}") };
+        assert!(one.contains("ASSAY_LISTN") && one.contains("ASSAY_LISTEN, "), "{one}");
+        // Those that are known are read: of each, what is no value is named.
+        for name in VARIABLES.into_iter().filter(|name| *name != "ASSAY_CACHE") {
+            let [a, b] = ["1", "nowhere"].map(|text| read("operations = ['a']\n", &[(name, text)]));
+            let plain = read("operations = ['a']\n", &[]).unwrap().to_string();
+            let read =
+                |config: Result<Config, Error>| config.map_or(true, |c| c.to_string() != plain);
+            assert!(read(a) || read(b), "{name} is not read");
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         for (text, environment, place, why) in [
@@ -223,9 +338,31 @@ mod tests {
             ("[[llm]]\nname = 'a'\n", None, "assay.toml:1", "path"),
             ("[[llm]]\npath = 'a'\ndtype = 'f8'\n", None, "/a: dtype", "bf16"),
             ("[[llm]]\npath = 'a'\npooling = 'max'\n", None, "/a: pooling", "mean"),
-            ("[[llm]]\npath = 'a'\nthreads = 0\n", None, "/a: threads", "at least 1"),
+            ("[[llm]]\npath = 'a'\nthreads = 0\n", None, "/a: threads", "1 to 1024"),
+            ("[[llm]]\npath = 'a'\nthreads = 60000\n", None, "/a: threads", "found 60000"),
+            ("[[llm]]\npath = 'a'\nmax_context = 0\n", None, "/a: max_context", "found 0"),
+            ("operations = ['a']\nhosts = ['a:80']\n", None, "hosts", "without port"),
+            ("operations = ['a']\nhosts = ['127.0.0.1']\n", None, "hosts", "a name"),
+            (
+                "operations = ['a']\nlisten = '127.0.0.1:80'\n[admin]\nlisten = '127.0.0.1:80'\n",
+                None,
+                "admin.listen",
+                "another address",
+            ),
+            (
+                "operations = ['a']\nlisten = '127.0.0.1:65535'\n",
+                None,
+                "admin.listen",
+                "no port after",
+            ),
+            (
+                "operations = ['a']\n[limits]\nbodies_bytes = 4096\n",
+                None,
+                "limits.bodies_bytes",
+                "at least limits.body_bytes",
+            ),
             ("[[llm]]\npath = 'A model'\n", None, "/A model: name", "its own"),
-            ("[limits]\nsequences = 0\n[[llm]]\npath = 'a'\n", None, "limits", "0"),
+            ("[limits]\nsequences = 0\n[[llm]]\npath = 'a'\n", None, "limits.sequences", "found 0"),
             ("operations = ['a']\n[jobs]\nurl = 'mysql://h'\n", None, "jobs.url", "postgres"),
             ("operations = ['a']\n[jobs]\nheartbeat_ms = 10\n", None, "jobs.heartbeat_ms", "1000"),
             (

@@ -1,7 +1,7 @@
 //! An answer as it comes, piece by piece: told as a stream, or gathered into one body. When the client
 //! leaves, the engine is told by nobody listening, and what was said until then gets its receipt.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use assay_verifier::operation::Settings;
 use axum::{body::Bytes, http::StatusCode, response::Response};
@@ -44,9 +44,12 @@ enum Next {
 impl Answer {
     /// Gathers the whole answer.
     pub(super) async fn whole(mut self, mut reply: oneshot::Sender<Response>) {
+        let app = Arc::clone(&self.call.app);
+        let mut ending = pin!(app.ending());
         let (mut text, mut tokens) = (String::new(), None::<Vec<TokenView>>);
         let (outcome, response) = loop {
-            match next(&mut self.pieces, &self.model, reply.closed()).await {
+            let came = next(&mut self.pieces, &self.model, reply.closed(), ending.as_mut());
+            match came.await {
                 Next::Token(more, token) => {
                     text.push_str(&more);
                     tokens.get_or_insert_default().extend(token);
@@ -59,7 +62,7 @@ impl Answer {
                 }
                 Next::Failed(fault) => {
                     self.pieces.close();
-                    let response = self.call.fault(&fault, self.settings).await;
+                    let response = self.call.failed(&fault, self.settings).await;
                     let _ = reply.send(response); // whoever asked may have gone
                     return;
                 }
@@ -95,6 +98,8 @@ impl Answer {
     }
 
     async fn tell(&mut self, out: &mut Out) -> Outcome {
+        let app = Arc::clone(&self.call.app);
+        let mut ending = pin!(app.ending());
         if let Some(opening) = self.frames.opening()
             && !out.send(opening).await
         {
@@ -102,7 +107,8 @@ impl Answer {
         }
         loop {
             let gone = out.events.closed();
-            let (outcome, bytes) = match next(&mut self.pieces, &self.model, gone).await {
+            let came = next(&mut self.pieces, &self.model, gone, ending.as_mut());
+            let (outcome, bytes) = match came.await {
                 // What is held back comes with a later token.
                 Next::Token(text, None) if text.is_empty() => continue,
                 Next::Token(text, token) => {
@@ -147,10 +153,12 @@ async fn next(
     pieces: &mut mpsc::Receiver<Piece>,
     model: &Model,
     gone: impl Future<Output = ()>,
+    ending: impl Future<Output = ()>,
 ) -> Next {
     let piece = tokio::select! {
         biased;
         () = gone => return Next::Gone,
+        () = ending => return Next::Failed(Fault::stopping()),
         piece = pieces.recv() => piece,
     };
     match piece {

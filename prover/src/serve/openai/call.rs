@@ -11,14 +11,13 @@ use assay_verifier::{
     operation::{NonceClaim, Setting, Settings},
 };
 use axum::{
-    body::Bytes,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use base64ct::{Base64, Encoding as _};
 
 use super::{
-    super::app::App,
+    super::{app::App, body::Whole},
     exchange::{Exchange, Outcome},
     fault::{Code, Fault, retry},
     models::Offered,
@@ -32,7 +31,8 @@ pub(super) struct Call {
     pub(super) offered: Arc<Offered>,
     pub(super) path: &'static str,
     pub(super) nonce: NonceClaim,
-    pub(super) request: Bytes,
+    /// Its room is held until the receipt is made: the receipt is of its bytes.
+    pub(super) request: Whole,
     pub(super) begun: Instant,
 }
 
@@ -52,6 +52,8 @@ pub(super) struct Receipted {
     /// CBOR in base64.
     pub(super) base64: String,
     pub(super) response: Vec<u8>,
+    /// Whether it can be asked for.
+    kept: bool,
 }
 
 impl Call {
@@ -68,7 +70,7 @@ impl Call {
                 settings: all,
                 nonce: self.nonce.clone(),
                 outcome,
-                request: self.request.to_vec(),
+                request: self.request.bytes.to_vec(),
                 response,
                 stream,
             })
@@ -110,8 +112,9 @@ impl Call {
         let check_ms = checking.elapsed().as_secs_f64() * 1000.0;
         let name = self.offered.operation.as_str();
         let storing = Instant::now();
-        // Whoever is answered has the receipt; that it cannot be asked for again is no reason to withhold it.
-        if let Err(error) = self.app.store.submit(id, name, &receipt, &[], 0).await {
+        // Before anybody is told its id: who asks for it at once gets it. One that was not kept goes along.
+        let stored = self.app.store.submit(id, name, &receipt, &[], 0).await;
+        if let Err(error) = &stored {
             tracing::error!(operation = %id, code = error.code(), %error, "a receipt was not kept");
         }
         let store_ms = storing.elapsed().as_secs_f64() * 1000.0;
@@ -120,7 +123,12 @@ impl Call {
         tracing::info!(
             operation = %id, name, outcome, bytes, elapsed_ms, sign_ms, check_ms, store_ms, "exchanged"
         );
-        Ok(Receipted { id, base64: Base64::encode_string(&receipt), response })
+        Ok(Receipted {
+            id,
+            base64: Base64::encode_string(&receipt),
+            response,
+            kept: stored.is_ok(),
+        })
     }
 
     /// The response to a request that nothing was done for, or that failed before it was answered.
@@ -131,6 +139,12 @@ impl Call {
             _ => Outcome::Refused,
         };
         let response = fault.body();
+        self.respond(Ended { outcome, status, settings, response, stream: false }).await
+    }
+
+    /// The response to a request that something was done for, until it failed.
+    pub(super) async fn failed(&self, fault: &Fault, settings: Settings) -> Response {
+        let (outcome, status, response) = (Outcome::Error, fault.code.status(), fault.body());
         self.respond(Ended { outcome, status, settings, response, stream: false }).await
     }
 
@@ -161,7 +175,8 @@ impl Receipted {
         retry(&mut response, status);
         let headers = response.headers_mut();
         let id = HeaderValue::from_str(&self.id.to_string());
-        let inline = (self.base64.len() <= MAX_HEADER).then(|| HeaderValue::from_str(&self.base64));
+        let most = if self.kept { MAX_HEADER } else { MAX_ONLY };
+        let inline = (self.base64.len() <= most).then(|| HeaderValue::from_str(&self.base64));
         for (name, value) in [("assay-receipt", Some(id)), ("assay-receipt-cbor", inline)] {
             // Digits, letters and + / = are values of a header.
             if let Some(Ok(value)) = value {
@@ -172,5 +187,8 @@ impl Receipted {
     }
 }
 
-/// Node reads 16 KiB of headers, all together. FORMAT.md §11.4.
-const MAX_HEADER: usize = 12_288;
+/// Proxies read 4 KiB of headers, all together, as they are set up by default. FORMAT.md §11.4.
+const MAX_HEADER: usize = 2_048;
+
+/// Of a receipt that cannot be had otherwise: Node reads 16 KiB of headers.
+const MAX_ONLY: usize = 12_288;

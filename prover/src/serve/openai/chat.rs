@@ -50,6 +50,7 @@ impl Chat {
             fields.text(name)?;
         }
         metadata(&mut fields)?;
+        no_tools(&mut fields)?;
         fields.finish(NOT_DONE)?;
         Ok(Self { messages, parameters, logprobs })
     }
@@ -58,19 +59,27 @@ impl Chat {
 /// What OpenAI's interface has and this one has not.
 const NOT_DONE: &[&str] = &[
     "audio",
-    "function_call",
-    "functions",
     "moderation",
-    "parallel_tool_calls",
     "prediction",
     "prompt_cache_options",
     "prompt_cache_retention",
     "reasoning_effort",
-    "tool_choice",
-    "tools",
     "verbosity",
     "web_search_options",
 ];
+
+/// There are none: whoever says so is understood.
+fn no_tools(fields: &mut Fields) -> Result<(), Fault> {
+    for name in ["tools", "functions"] {
+        fields.only(name, &[Json::List(Vec::new())])?;
+    }
+    // Of none, the model can choose none.
+    for name in ["tool_choice", "function_call"] {
+        fields.only(name, &["auto", "none"].map(|word| Json::Text(word.to_owned())))?;
+    }
+    fields.flag("parallel_tool_calls")?;
+    Ok(())
+}
 
 fn logprobs(fields: &mut Fields) -> Result<Option<u8>, Fault> {
     let told = fields.flag("logprobs")?;
@@ -183,7 +192,8 @@ mod tests {
     #[test]
     fn what_clients_send_by_default_is_accepted() {
         let found = one(r#", "stream": false, "store": false, "metadata": {"a": "b"},
-            "response_format": {"type": "text"}, "tools": null, "logprobs": true, "top_logprobs": 2,
+            "response_format": {"type": "text"}, "tools": [], "functions": null,
+            "tool_choice": "none", "function_call": "auto", "parallel_tool_calls": true, "top_p": 0, "logprobs": true, "top_logprobs": 2,
             "max_tokens": 5, "max_completion_tokens": 5, "service_tier": "auto", "user": "me""#);
         let found = found.unwrap();
         assert_eq!((found.logprobs, found.parameters.max_tokens), (Some(2), Some(5)));
@@ -201,7 +211,12 @@ mod tests {
     fn what_is_not_done_is_refused_by_name() {
         use Code::*;
         for (more, code, param) in [
-            (r#""tools": []"#, UnsupportedParameter, "tools"),
+            (r#""tools": [{}]"#, UnsupportedParameter, "tools"),
+            (r#""tools": {}"#, UnsupportedParameter, "tools"),
+            (r#""functions": [{}]"#, UnsupportedParameter, "functions"),
+            (r#""tool_choice": "required""#, UnsupportedParameter, "tool_choice"),
+            (r#""tool_choice": {"type": "function"}"#, UnsupportedParameter, "tool_choice"),
+            (r#""parallel_tool_calls": 1"#, InvalidType, "parallel_tool_calls"),
             (r#""audio": {}"#, UnsupportedParameter, "audio"),
             (r#""store": true"#, UnsupportedParameter, "store"),
             (

@@ -7,6 +7,8 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::problem::shown;
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -35,6 +37,7 @@ pub(super) enum Code {
     NonceMismatch,
     ReceiptFailed,
     RequestBroken,
+    RequestTimeout,
     RequestTooLong,
     Stopping,
     TemplateFailed,
@@ -66,6 +69,7 @@ impl Code {
             Self::NonceMismatch => ("nonce_mismatch", StatusCode::BAD_REQUEST),
             Self::ReceiptFailed => ("receipt_failed", StatusCode::INTERNAL_SERVER_ERROR),
             Self::RequestBroken => ("request_broken", StatusCode::BAD_REQUEST),
+            Self::RequestTimeout => ("request_timeout", StatusCode::REQUEST_TIMEOUT),
             Self::RequestTooLong => ("request_too_long", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Stopping => ("stopping", StatusCode::SERVICE_UNAVAILABLE),
             Self::TemplateFailed => ("template_failed", StatusCode::BAD_REQUEST),
@@ -88,16 +92,21 @@ impl Code {
 
     /// The fault, with what was expected and found.
     pub(super) fn because(self, message: impl Into<String>) -> Fault {
-        Fault { code: self, param: None, message: message.into() }
+        Fault { code: self, param: None, message: shown(&message.into()) }
     }
 
     /// The same, about one field.
     pub(super) fn about(self, param: impl Into<String>, message: impl Into<String>) -> Fault {
-        Fault { param: Some(param.into()), ..self.because(message) }
+        Fault { param: Some(shown(&param.into())), ..self.because(message) }
     }
 }
 
 impl Fault {
+    /// The process ends.
+    pub(super) fn stopping() -> Self {
+        Code::Stopping.because("the service ends")
+    }
+
     /// The name of its code.
     pub(super) const fn name(&self) -> &'static str {
         self.code.parts().0
@@ -161,7 +170,7 @@ mod tests {
     use super::*;
 
     /// Every code; the compiler minds that `parts` knows each, the document that this list does.
-    const ALL: [Code; 23] = [
+    const ALL: [Code; 24] = [
         Code::ContextLengthExceeded,
         Code::DuplicateKey,
         Code::EngineBusy,
@@ -177,6 +186,7 @@ mod tests {
         Code::NonceMismatch,
         Code::ReceiptFailed,
         Code::RequestBroken,
+        Code::RequestTimeout,
         Code::RequestTooLong,
         Code::Stopping,
         Code::TemplateFailed,

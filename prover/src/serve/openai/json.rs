@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
+    Deserializer,
+    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Number, error::Category};
 
@@ -29,7 +29,15 @@ impl Json {
             let at = error.valid_up_to();
             Code::InvalidUtf8.because(format!("the body is no UTF-8 at byte {at}"))
         })?;
-        serde_json::from_str(text).map_err(|error| match error.classify() {
+        let mut left = Some(MAX_VALUES);
+        let mut from = serde_json::Deserializer::from_str(text);
+        let read = Reader(&mut left).deserialize(&mut from);
+        let read = read.and_then(|json| from.end().map(|()| json));
+        read.map_err(|error| match error.classify() {
+            _ if left.is_none() => {
+                let why = format!("expected a body of at most {MAX_VALUES} values, found more");
+                Code::RequestTooLong.because(why)
+            }
             // Every type is taken: a repeated key is the one thing that is not.
             Category::Data => Code::DuplicateKey.because(error.to_string()),
             _ => Code::InvalidJson.because(format!("the body is no JSON: {error}")),
@@ -49,15 +57,25 @@ impl Json {
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Reader)
+/// More than any conversation or list of texts has. Each takes many times the bytes that it is written in.
+const MAX_VALUES: usize = 16_384;
+
+/// Reads one value, where so many are left; none, once there was one too many.
+struct Reader<'a>(&'a mut Option<usize>);
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Json, D::Error> {
+        *self.0 = self.0.and_then(|left| left.checked_sub(1));
+        match *self.0 {
+            None => Err(D::Error::custom("too many values")),
+            Some(_) => from.deserialize_any(self),
+        }
     }
 }
 
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,7 +112,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Json, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = from.next_element()? {
+        while let Some(item) = from.next_element_seed(Reader(&mut *self.0))? {
             items.push(item);
         }
         Ok(Json::List(items))
@@ -106,7 +124,8 @@ impl<'de> Visitor<'de> for Reader {
             if fields.contains_key(&key) {
                 return Err(A::Error::custom(format!("the key {key:?} comes twice")));
             }
-            fields.insert(key, from.next_value()?);
+            let value = from.next_value_seed(Reader(&mut *self.0))?;
+            fields.insert(key, value);
         }
         Ok(Json::Object(fields))
     }
@@ -140,6 +159,16 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         assert_eq!(Json::read(deep.as_bytes()).map_err(|f| f.code), Err(Code::InvalidJson));
+    }
+
+    #[test]
+    fn there_are_no_more_values_than_somebody_means() {
+        let list = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
+        assert!(Json::read(list(MAX_VALUES - 1).as_bytes()).is_ok());
+        for text in [list(MAX_VALUES), list(1_000_000), "[[".repeat(60) + &list(MAX_VALUES)] {
+            let found = Json::read(text.as_bytes()).map_err(|fault| fault.code);
+            assert_eq!(found, Err(Code::RequestTooLong));
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Parameters {
         let seed = fields.integer("seed", 0..=u64::MAX)?;
         let sampling = Sampling {
             temperature: fields.real("temperature", 0.0..=2.0)?.unwrap_or(1.0),
-            top_p: fields.real("top_p", f32::MIN_POSITIVE..=1.0)?.unwrap_or(1.0),
+            top_p: fields.real("top_p", 0.0..=1.0)?.unwrap_or(1.0),
             top_k: integer32(fields, "top_k", 0)?.unwrap_or(0),
             min_p: fields.real("min_p", 0.0..=1.0)?.unwrap_or(0.0),
             repetition_penalty: fields.real("repetition_penalty", 0.01..=100.0)?.unwrap_or(1.0),
@@ -175,7 +175,7 @@ mod tests {
         for (text, code, param) in [
             (r#"{"temperature": 2.1}"#, Code::InvalidValue, "temperature"),
             (r#"{"temperature": "1"}"#, Code::InvalidType, "temperature"),
-            (r#"{"top_p": 0}"#, Code::InvalidValue, "top_p"),
+            (r#"{"top_p": -0.1}"#, Code::InvalidValue, "top_p"),
             (r#"{"max_tokens": 0}"#, Code::InvalidValue, "max_tokens"),
             (r#"{"max_tokens": 1.0}"#, Code::InvalidType, "max_tokens"),
             (r#"{"max_tokens": 4294967296}"#, Code::InvalidValue, "max_tokens"),

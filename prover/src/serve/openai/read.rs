@@ -9,7 +9,7 @@ use assay_verifier::{
 use axum::http::HeaderMap;
 
 use super::{
-    super::problem::Problem,
+    super::{body::Bodies, problem::Problem},
     chat::{Chat, Message},
     completion::Completion,
     embedding::Embedding,
@@ -173,10 +173,10 @@ pub(super) fn encoded(model: &Model, text: &str, param: &str) -> Result<Vec<u32>
 
 /// Makes tokens, where that holds nobody up.
 pub(super) async fn tokens<T: Send + 'static>(
+    bodies: &Bodies,
     make: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
-    let made = tokio::task::spawn_blocking(make).await;
-    made.map_err(|error| {
+    bodies.read(make).await.map_err(|error| {
         tracing::error!(%error, "a text was not made tokens of");
         Code::EngineFailed.because("the text could not be made tokens of")
     })?
