@@ -34,6 +34,5 @@ pub mod samples;
 pub mod serve;
 pub mod session;
 pub mod single;
-mod text;
 
 pub use error::Error;

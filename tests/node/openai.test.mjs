@@ -18,7 +18,7 @@ let policy;
 before(async () => {
   assert.ok(built, "run `make build` first");
   service = await serveModel("openai-node");
-  policy = await service.callerPolicy(CHAT);
+  policy = await service.policy(CHAT);
 });
 after(() => service?.stop());
 
@@ -145,7 +145,7 @@ test("a relay that asks something else is found out", async () => {
 });
 
 test("a relay that asks elsewhere is found out", async () => {
-  const completions = await service.callerPolicy("/v1/completions");
+  const completions = await service.policy("/v1/completions");
   const { openai } = client(fetch, { policy: completions });
   assert.equal(await thrown(() => openai.chat.completions.create(asked)), "plan-setting");
 });

@@ -16,7 +16,7 @@ let policy;
 before(async () => {
   assert.ok(built, "run `make build` first");
   service = await serveModel("openai-questions");
-  policy = await service.callerPolicy(CHAT);
+  policy = await service.policy(CHAT);
 });
 after(() => service?.stop());
 

@@ -20,7 +20,7 @@ const policies = {};
 before(async () => {
   assert.ok(built, "run `make build` first");
   service = await serveModel("openai-relay");
-  for (const path of [CHAT, TEXT]) policies[path] = await service.callerPolicy(path);
+  for (const path of [CHAT, TEXT]) policies[path] = await service.policy(path);
 });
 after(() => service?.stop());
 

@@ -35,17 +35,13 @@ export async function serveModel(name) {
     if (wait > 600 || child.exitCode !== null) throw new Error(readFileSync(join(folder, "serve.log"), "utf8"));
     await sleep(100);
   }
+  /** For the nonce of the caller, or for this one. */
   const policy = async (path, nonce) => {
     const suggested = await (await fetch(`${url}/v1/policy${nonce === undefined ? "" : `?nonce=${nonce}`}`)).json();
     const { unreviewed, ...reviewed } = suggested.policies[`llm-${MODEL}`].find((one) => one.path === path).policy;
     return JSON.stringify(reviewed);
   };
-  /** The same, where each question has a nonce of its own. */
-  const callerPolicy = async (path) => {
-    const { accept_without_own_nonce, ...strict } = JSON.parse(await policy(path));
-    return JSON.stringify({ ...strict, nonce: "caller_nonce" });
-  };
-  return { url, policy, callerPolicy, stop: () => child.kill("SIGTERM") };
+  return { url, policy, stop: () => child.kill("SIGTERM") };
 }
 
 function freePort() {

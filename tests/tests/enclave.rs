@@ -22,7 +22,6 @@ use assay_verifier::{
     report::Status,
     verify,
 };
-use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
 const NONCE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";

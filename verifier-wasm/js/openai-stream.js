@@ -1,4 +1,3 @@
-import { inspect } from "./index.js";
 import { Gathered, base64, unbase64, utf8 } from "./openai-bytes.js";
 import { ExchangeError, LIMITS } from "./openai-error.js";
 
@@ -30,8 +29,8 @@ export async function* stream(source, accept, hold) {
   const receipt = carried(carrier);
   const bytes = covered.take();
   let last;
-  await accept(receipt, bytes, () => {
-    last = lastEvent(first, receipt);
+  await accept(receipt, bytes, (report) => {
+    last = lastEvent(first, receipt, report.operation);
     // The receipt does not cover what carries it: it says what our service writes there, or it is refused.
     if (carrier !== `${RECEIPT}data: ${JSON.stringify(last)}\n\n`) {
       throw new ExchangeError("receipt-event", "the event assay.receipt is not what the service writes for this receipt and these events");
@@ -59,14 +58,14 @@ function carried(event) {
 }
 
 /** What the service writes there, from constants, the receipt, and what a covered event says of the answer. */
-function lastEvent(covered, receipt) {
+function lastEvent(covered, receipt, digest) {
   const { id, object, model } = covered ?? {};
   if (!Object.hasOwn(CHOICES, object) || typeof id !== "string" || typeof model !== "string") {
     throw new ExchangeError("receipt-event", "no event that the receipt covers says of which answer it is");
   }
   return {
     id, object, created: 0, model, choices: [CHOICES[object]], ...(Object.hasOwn(covered, "usage") ? { usage: null } : {}),
-    assay_receipt: { id: inspect(receipt).operation.digest, receipt: base64(receipt) },
+    assay_receipt: { id: digest, receipt: base64(receipt) },
   };
 }
 

@@ -1,4 +1,4 @@
-import { explain, inspect, ready, verify } from "./index.js";
+import { explain, ready, verify } from "./index.js";
 import { gathered, hex, pieces, unbase64 } from "./openai-bytes.js";
 import { ExchangeError, LIMITS } from "./openai-error.js";
 import { Questions } from "./openai-questions.js";
@@ -21,7 +21,7 @@ export function verifiedFetch({
     if (method.toUpperCase() !== "POST") return unverified(await fetch(input, init));
     await ready();
     // A policy that cannot be used is refused before anything is asked.
-    explain(new Uint8Array(), withNonce(own, NO_NONCE), { nowMs: nowMs(), expectedNonce: NO_NONCE });
+    explain(new Uint8Array(), own, { nowMs: nowMs(), expectedNonce: NO_NONCE });
     const sent = new Request(input, init);
     const request = new Uint8Array(await sent.arrayBuffer());
     const question = await questions.ask(sent.url, request);
@@ -42,9 +42,9 @@ export function verifiedFetch({
     const media = answer.headers.get("content-type")?.split(";")[0].trim().toLowerCase();
     const accept = async (receipt, response, check) => {
       const values = { request, response };
-      const report = verify(receipt, withNonce(own, nonce), { nowMs: nowMs(), values, expectedNonce: nonce });
-      check?.();
-      agree(inspect(receipt).operation, answer.status, media);
+      const report = verify(receipt, own, { nowMs: nowMs(), values, expectedNonce: nonce });
+      check?.(report);
+      agree(report, answer.status, media);
       attempt.accepted();
       await onVerified({ report, receipt, attempts, ...values });
     };
@@ -64,14 +64,6 @@ function copied(policy) {
   if (typeof policy === "string") return policy;
   if (Object.prototype.toString.call(policy) === "[object Uint8Array]") return policy.slice();
   throw new TypeError("policy must be a string or a Uint8Array of JSON text");
-}
-
-/** Until the core takes the caller's nonce by itself: then `policy` goes to it as it is, and this goes away. */
-function withNonce(policy, nonce) {
-  const text = typeof policy === "string" ? policy : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(policy);
-  const own = text.replace(/"nonce"\s*:\s*"caller_nonce"/, `"nonce": "${hex(nonce)}"`);
-  if (own === text) throw new TypeError('the policy must say "nonce": "caller_nonce"');
-  return own;
 }
 
 /** What a policy is tried with, before there is a question. */
@@ -141,7 +133,7 @@ async function receiptOf(headers, asked, fetch) {
 
 /** The receipt covers status and kind of the answer, too: what came has to be what it says. */
 function agree({ steps, values }, status, media) {
-  const said = steps[0]?.settings.status;
+  const said = steps[0]?.settings.find(({ name }) => name === "status")?.value;
   if (said !== status) throw new ExchangeError("status-mismatch", `the receipt is of an answer with status ${said}, found ${status}`);
   const type = values.find(({ name }) => name === "response")?.type.media;
   if (type !== media) throw new ExchangeError("media-mismatch", `the receipt is of an answer of type ${type}, found ${media}`);

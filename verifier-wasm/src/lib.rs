@@ -93,8 +93,7 @@ fn expected(
     nonce: Option<Vec<u8>>,
 ) -> Result<Expected, JsValue> {
     let named = names.iter().zip(values);
-    let values =
-        named.map(|(name, bytes)| Ok((Name::new(name).map_err(thrown)?, bytes.to_vec())));
+    let values = named.map(|(name, bytes)| Ok((Name::new(name).map_err(thrown)?, bytes.to_vec())));
     let values = values.collect::<Result<_, JsValue>>()?;
     let nonce = nonce.map(|nonce| Nonce::new(&nonce)).transpose().map_err(thrown)?;
     Ok(Expected { nonce, values })

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 /// `text` with every character that shows nothing, moves the cursor or turns the direction of what follows written
 /// as `\u{…}`: controls, bidirectional and other format characters, separators other than the space, unassigned ones.
 ///
-/// Which these are is the standard library's list, the one that `{:?}` escapes by; quotes and backslashes stay.
+/// Which these are is the standard library's list, the one that `{:?}` escapes by, and four letters that are blank; quotes and
+/// backslashes stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().all(shows) {
         return Cow::Borrowed(text);
@@ -21,7 +22,10 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 fn shows(c: char) -> bool {
-    (' '..='~').contains(&c) || (!c.is_ascii() && c.escape_debug().count() == 1)
+    /// Hangul fillers: letters by their category, and ignorable.
+    const BLANK: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
+    (' '..='~').contains(&c)
+        || (!c.is_ascii() && c.escape_debug().count() == 1 && !BLANK.contains(&c))
 }
 
 #[cfg(test)]
@@ -31,7 +35,8 @@ mod tests {
     /// Unicode's own lists: general category Cc, the property Bidi_Control, and format characters that show nothing.
     fn hidden(c: char) -> bool {
         matches!(c,
-            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
+            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}'
+            | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}'
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e007f}')

@@ -5,10 +5,10 @@ use std::{
     io::{self, Write},
 };
 
+use assay_verifier::printable;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::config::{Config, LogFormat, LogLevel};
-use crate::text::printable;
 
 /// Begins the process's log. A second call changes nothing.
 pub fn begin(config: &Config) {

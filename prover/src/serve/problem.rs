@@ -1,5 +1,6 @@
 //! What goes wrong, as clients see it: RFC 9457, with the code that stands for it everywhere.
 
+use assay_verifier::printable;
 use axum::{
     extract::rejection::QueryRejection,
     http::{HeaderValue, StatusCode, header},
@@ -8,7 +9,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::error::Category;
 
-use crate::{error::Error, text::printable};
+use crate::error::Error;
 
 /// A problem, as `application/problem+json`.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]

@@ -1,12 +1,13 @@
 //! `jobs`: what an operator does about proofs, in the store itself.
 
+use assay_verifier::printable;
+
 use super::args::{JobsArgs, JobsCommand};
 use crate::{
     cli::{Outcome, run::state},
     error::Error,
     jobs::{Job, State, Store},
     serve::{Config, Overrides, runtime},
-    text::printable,
 };
 
 /// Lists jobs, has them tried again, gives them up.

@@ -63,7 +63,12 @@ fn policy(
     json.map_err(|error| Error::Usage { why: error.to_string() })
 }
 
-fn learned(offered: &Offered, route: Route, document: &[u8], stream: bool) -> Result<Policy, Error> {
+fn learned(
+    offered: &Offered,
+    route: Route,
+    document: &[u8],
+    stream: bool,
+) -> Result<Policy, Error> {
     let mut settings = offered.settings()?;
     settings.extend(match route {
         Route::Embeddings => pooling_setting(&offered.model)?,
