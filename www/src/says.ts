@@ -5,6 +5,7 @@ import type { RejectCode } from "assay-verifier";
 export const SAYS: Readonly<Record<RejectCode, string>> = {
   // What the receipt says against what the policy wants.
   "attestation-outside-window": "The enclave was attested outside the time window that your policy accepts.",
+  "configuration-not-pinned": "The enclave was configured with something that your policy does not name.",
   "evidence-missing": "A step lacks the evidence that your policy demands.",
   "evidence-pending": "A proof that this receipt promises has not been attached yet.",
   "input-mismatch": "The input is not the one that your policy names.",
@@ -20,11 +21,15 @@ export const SAYS: Readonly<Record<RejectCode, string>> = {
   "plan-steps": "Steps are missing, added or in another order than in your policy.",
   "plan-values": "The values of the operation are not those of your policy.",
   "plan-wiring": "A step was fed from another value than your policy says.",
+  "release-lapsed": "This release was accepted until a time that is over.",
+  "release-time-unknown": "This release is accepted for a time, and nothing in the receipt shows when it was made.",
   "setup-single-party": "One party alone made the proving key, and could forge proofs with it.",
 
   // What the caller gave.
+  "caller-nonce-missing": "Your policy wants the nonce that you sent, and it was not given.",
   "caller-value-missing": "Your policy wants to see what you sent: give the input file as well.",
   "caller-value-unknown": "You gave a value that this operation does not have.",
+  "nonce-hex": "A nonce is written in hexadecimal digits, two for each byte.",
   "policy-clock": "Your policy says nothing about this kind of verification, live or archived.",
   "policy-inconsistent": "Your policy contradicts itself.",
   "policy-malformed": "Your policy cannot be read.",
@@ -88,6 +93,7 @@ export const SAYS: Readonly<Record<RejectCode, string>> = {
   "name-repeated": "A name occurs twice.",
   "nonce-length": "The nonce is too short or too long.",
   "set-not-ascending": "A list of the receipt is not in the one order that the format has.",
+  "set-too-long": "The receipt has more evidence, disclosed values or key cards than any may have.",
   "step-invalid": "A step contradicts itself.",
   "type-invalid": "A value has an impossible type.",
   "value-length": "A value has another length than its type says.",
