@@ -53,6 +53,8 @@ for (const stream of [false, true]) {
     assert.equal(await give([["receipt.cbor", bytes], ["policy.json", policy]]), "refused");
     assert.equal(await page.textContent("#verdict .code"), "caller-value-missing");
     assert.equal(await give([["request", request], ["response", response]]), "accepted");
+    assert.equal(await page.textContent("#verdict .word"), "Accepted, under a development attester");
+    assert.match(await page.innerText("#verdict"), /No Nitro hardware attested this/);
     const slots = await page.innerText("main");
     assert.ok(slots.includes("What you sent: request") && slots.includes("What you received: response"), slots);
     assert.match(await page.innerText("#values"), /What is a receipt\?/);
