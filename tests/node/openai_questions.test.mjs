@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import OpenAI from "openai";
+import { Questions } from "../../verifier-wasm/dist/openai-questions.js";
 import { verifiedFetch } from "../../verifier-wasm/dist/openai.js";
 import { built } from "./cli.mjs";
 import { MODEL, serveModel } from "./service.mjs";
@@ -85,6 +86,18 @@ test("another question, or the same one elsewhere, has another nonce", async () 
   for (const [path, body] of [[CHAT, "{}"], [CHAT, "{ }"], [`${CHAT}?a`, "{}"], [CHAT, "{}"]]) await ask(path, body);
   assert.equal(new Set(told.nonces).size, 3);
   assert.equal(told.nonces[0], told.nonces[3]);
+});
+
+test("four thousand questions wait, and the one that waits longest is forgotten first", async () => {
+  const questions = new Questions();
+  const ask = (number) => questions.ask("https://a/", new TextEncoder().encode(String(number)));
+  const asked = [];
+  for (let number = 0; number < 4097; number += 1) asked.push(await ask(number));
+  asked.forEach((question) => questions.again(question));
+  assert.notEqual((await ask(0)).nonce, asked[0].nonce);
+  assert.equal((await ask(1)).nonce, asked[1].nonce);
+  assert.equal((await ask(4096)).nonce, asked[4096].nonce);
+  assert.equal((await ask(2)).attempts, 2);
 });
 
 test("who leaves a stream at its finish_reason is told that it was not verified", async () => {
