@@ -124,6 +124,32 @@ test("who leaves a stream at its finish_reason is told that it was not verified"
   assert.deepEqual(again.told.verified.map(({ attempts }) => attempts), [2]);
 });
 
+test("what is accepted after it was left is not told as verified", async () => {
+  const { promise: left, resolve: leave } = late();
+  // The receipt comes when the caller has gone: its request does not heed the signal.
+  const slow = async (_, input, init) => {
+    const answer = await fetch(input, { ...init, signal: null });
+    if (init.method === "GET") await left;
+    const headers = new Headers(answer.headers);
+    headers.delete("assay-receipt-cbor");
+    return new Response(answer.body, { status: answer.status, headers });
+  };
+  const { own, told } = client(slow);
+  const stop = new AbortController();
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked), signal: stop.signal };
+  const answer = await own(service.url + CHAT, init);
+  stop.abort();
+  leave();
+  await assert.rejects(answer.text(), { name: "AbortError" });
+  assert.deepEqual([told.abandoned.length, told.verified.length], [1, 0]);
+});
+
+function late() {
+  let resolve;
+  const promise = new Promise((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 test("who reads to the end, or is refused, has left nothing", async () => {
   const { own, told } = client((count, input, init) => (count === 1 ? undefined : new Response("data: {}\n\n", { headers: { "content-type": "text/event-stream" } })));
   const stop = new AbortController();
