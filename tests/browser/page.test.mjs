@@ -156,7 +156,7 @@ test("an attester that is not AWS is loud", async (t) => {
   await using_(async (page) => {
     await give(page, foreign);
     assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
-    assert.equal(await page.textContent("#verdict .word"), "Accepted, under a development attester");
+    assert.equal(await page.textContent("#verdict .word"), "Accepted, under a root that is not AWS's");
     assert.equal(await page.getAttribute("#verdict", "data-kind"), "doubtful");
     const colours = await page.evaluate(() => {
       const colour = (name) => getComputedStyle(document.querySelector(name)).color;
@@ -229,7 +229,7 @@ test("a file that cannot be read, or is too large, is named", async () => {
     });
     await page.waitForSelector("#trouble:not([hidden])");
     const said = await page.innerText("#trouble");
-    assert.match(said, /film\.mov has 300\.0 MB: this page reads files of at most 67\.1 MB/);
+    assert.match(said, /film\.mov has 300\.0 MB: this page reads files of at most 100\.0 MB/);
     assert.match(said, /gone\.cbor cannot be read: it is a folder/);
     assert.equal(await page.getAttribute("#main", "data-state"), "accepted");
     await turned(page, () => drop(page, [["r.cbor", accepted.receipt]]));
@@ -321,6 +321,20 @@ for (const width of [360, 1440]) {
         await page.fill("#offset", "40");
         await turned(page, () => page.click("#flip"));
         await sound("refused");
+        const foreign = all.find((vector) => vector.name.endsWith("vectors/accepted.txt"));
+        if (foreign !== undefined) {
+          await give(page, foreign);
+          await sound("not AWS");
+        }
+        await page.evaluate(() => {
+          const event = new DragEvent("drop", { bubbles: true, cancelable: true });
+          const gone = new File([], `${"long-name-".repeat(12)}.cbor`);
+          gone.arrayBuffer = () => Promise.reject(new Error("it is a folder"));
+          Object.defineProperty(event, "dataTransfer", { value: { files: [gone] } });
+          document.body.dispatchEvent(event);
+        });
+        await page.waitForSelector("#trouble:not([hidden])");
+        await sound("trouble");
       }, { viewport: { width, height: 800 }, colorScheme });
     });
   }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import OpenAI from "openai";
+import { Questions } from "../../verifier-wasm/dist/openai-questions.js";
 import { verifiedFetch } from "../../verifier-wasm/dist/openai.js";
 import { built } from "./cli.mjs";
 import { MODEL, serveModel } from "./service.mjs";
@@ -87,6 +88,18 @@ test("another question, or the same one elsewhere, has another nonce", async () 
   assert.equal(told.nonces[0], told.nonces[3]);
 });
 
+test("four thousand questions wait, and the one that waits longest is forgotten first", async () => {
+  const questions = new Questions();
+  const ask = (number) => questions.ask("https://a/", new TextEncoder().encode(String(number)));
+  const asked = [];
+  for (let number = 0; number < 4097; number += 1) asked.push(await ask(number));
+  asked.forEach((question) => questions.again(question));
+  assert.notEqual((await ask(0)).nonce, asked[0].nonce);
+  assert.equal((await ask(1)).nonce, asked[1].nonce);
+  assert.equal((await ask(4096)).nonce, asked[4096].nonce);
+  assert.equal((await ask(2)).attempts, 2);
+});
+
 test("who leaves a stream at its finish_reason is told that it was not verified", async () => {
   // The relay holds the receipt back: what is read ahead of the caller cannot make it verified.
   const held = async (_, input, init) => {
@@ -110,6 +123,32 @@ test("who leaves a stream at its finish_reason is told that it was not verified"
   assert.equal(again.told.abandoned.length, 1);
   assert.deepEqual(again.told.verified.map(({ attempts }) => attempts), [2]);
 });
+
+test("what is accepted after it was left is not told as verified", async () => {
+  const { promise: left, resolve: leave } = late();
+  // The receipt comes when the caller has gone: its request does not heed the signal.
+  const slow = async (_, input, init) => {
+    const answer = await fetch(input, { ...init, signal: null });
+    if (init.method === "GET") await left;
+    const headers = new Headers(answer.headers);
+    headers.delete("assay-receipt-cbor");
+    return new Response(answer.body, { status: answer.status, headers });
+  };
+  const { own, told } = client(slow);
+  const stop = new AbortController();
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked), signal: stop.signal };
+  const answer = await own(service.url + CHAT, init);
+  stop.abort();
+  leave();
+  await assert.rejects(answer.text(), { name: "AbortError" });
+  assert.deepEqual([told.abandoned.length, told.verified.length], [1, 0]);
+});
+
+function late() {
+  let resolve;
+  const promise = new Promise((done) => (resolve = done));
+  return { promise, resolve };
+}
 
 test("who reads to the end, or is refused, has left nothing", async () => {
   const { own, told } = client((count, input, init) => (count === 1 ? undefined : new Response("data: {}\n\n", { headers: { "content-type": "text/event-stream" } })));

@@ -15,7 +15,7 @@ import {
   type AttestationReport, type VerifiedArchivedAttestation, type VerifiedAttestation, attestationConformance, inspectAttestation,
   verifyAttestation, verifyAttestationArchived,
 } from "assay-verifier";
-import { ExchangeError, verifiedFetch } from "assay-verifier/openai";
+import { ExchangeError, LIMITS, verifiedFetch } from "assay-verifier/openai";
 
 export function attested(document: Uint8Array, policy: string): AttestationReport {
   const live: VerifiedAttestation = verifyAttestation(document, policy, { nowMs: Date.now() });
@@ -34,9 +34,12 @@ export function attested(document: Uint8Array, policy: string): AttestationRepor
 export function asks(policy: string): typeof fetch {
   // @ts-expect-error: a policy has to be given
   verifiedFetch({});
-  return verifiedFetch({ policy, onVerified: ({ report, response }) => {
+  return verifiedFetch({ policy, hold: true, onVerified: ({ report, response, attempts }) => {
     const live: VerifiedReport = report;
-    if (response.length === 0) throw new Error(reportText(live));
+    const most: number = LIMITS.body * attempts;
+    if (response.length > most) throw new Error(reportText(live));
+  }, onAbandoned: ({ request, attempts }) => {
+    if (request.length < attempts) throw new Error();
   } });
 }
 
@@ -50,7 +53,9 @@ export function why(error: unknown): string {
 export async function check(receipt: Uint8Array, policy: string): Promise<RejectCode | Uint8Array> {
   await ready();
   try {
-    const live: VerifiedReport = verify(receipt, policy, { nowMs: Date.now(), values: { image: new Uint8Array() } });
+    const live: VerifiedReport = verify(receipt, policy, {
+      nowMs: Date.now(), values: { image: new Uint8Array() }, expectedNonce: new Uint8Array(32),
+    });
     const archived: VerifiedArchivedReport = verifyArchived(receipt, new TextEncoder().encode(policy));
     const time: number = live.mode.now_ms;
     const report: Report = Math.random() < time ? live : archived;

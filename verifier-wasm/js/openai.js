@@ -45,7 +45,7 @@ export function verifiedFetch({
       const report = verify(receipt, own, { nowMs: nowMs(), values, expectedNonce: nonce });
       check?.(report);
       agree(report, answer.status, media);
-      attempt.accepted();
+      if (!attempt.accepted()) throw new DOMException("the answer was left before it was accepted", "AbortError");
       await onVerified({ report, receipt, attempts, ...values });
     };
     const source = pieces(answer.body);
@@ -81,8 +81,11 @@ class Attempt {
     this.#left = left;
   }
 
+  /** Whether it had not ended before. */
   accepted() {
+    const open = !this.#ends.signal.aborted;
     this.#ends.abort();
+    return open;
   }
 
   failed() {

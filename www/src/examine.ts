@@ -13,6 +13,8 @@ export interface Question {
   /** Files, by the name of the value. */
   readonly files: ReadonlyMap<string, Chosen>;
   readonly clock: Clock;
+  /** The caller's, in hexadecimal; empty where none was given. */
+  readonly nonce: string;
 }
 
 export type Finding =
@@ -21,7 +23,7 @@ export type Finding =
 
 export async function examine(question: Question): Promise<Finding> {
   try {
-    const report = explain(question.receipt, question.policy, { ...time(question.clock), values: await values(question) });
+    const report = explain(question.receipt, question.policy, { ...time(question.clock), ...nonce(question.nonce), values: await values(question) });
     return { is: "judged", text: reportText(report) };
   } catch (error) {
     const code = error instanceof VerifyError ? error.code : null;
@@ -38,6 +40,12 @@ function time(clock: Clock) {
     case "now":
       return { nowMs: Date.now() };
   }
+}
+
+function nonce(hex: string): { readonly expectedNonce?: Uint8Array } {
+  if (hex === "") return {};
+  if (!/^(?:[0-9a-fA-F]{2}){16,64}$/.test(hex)) throw new Error(`expected a nonce of 16 to 64 bytes in hexadecimal, found “${hex}”`);
+  return { expectedNonce: Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)) };
 }
 
 async function values({ receipt, policy, files }: Question): Promise<Values> {

@@ -1,4 +1,4 @@
 /** How much the page takes. */
 
 /** Most bytes of a file: answers of a model have at most 64 MiB (assay-verifier/openai); all else is far smaller. */
-export const MAX_FILE = 64 * 1024 * 1024;
+export const MAX_FILE = 100_000_000;

@@ -5,6 +5,7 @@ import { Checker } from "./checker.js";
 import { demo } from "./demo.js";
 import { byId, el } from "./dom.js";
 import { type Slot, chosen, place, put } from "./files.js";
+import { policyWords } from "./policy.js";
 import { type Clock, type Given, NOTHING, type State, judge } from "./state.js";
 import { mark } from "./view/icons.js";
 import { checks } from "./view/checks.js";
@@ -25,6 +26,8 @@ const offset = byId("offset", HTMLInputElement);
 const flip = byId("flip", HTMLButtonElement);
 const undo = byId("undo", HTMLButtonElement);
 const tamperSays = byId("tamper-says", HTMLElement);
+const nonceField = byId("nonce-field", HTMLElement);
+const nonce = byId("nonce", HTMLInputElement);
 const trouble = byId("trouble", HTMLElement);
 const UNTOUCHED = tamperSays.textContent;
 
@@ -41,7 +44,7 @@ async function take(next: Given): Promise<void> {
   given = next;
   const own = ++turn;
   trouble.hidden = true;
-  const slow = setTimeout(() => void show({ is: "checking" }), PATIENCE_MS);
+  const slow = setTimeout(() => void (own === turn && show({ is: "checking" })), PATIENCE_MS);
   const judged = await judge(next, checker);
   clearTimeout(slow);
   if (own === turn) await show(judged, own);
@@ -54,7 +57,7 @@ async function read(files: readonly File[], placed: (all: readonly Chosen[]) => 
   const bad = all.flatMap((one) => (one.status === "rejected" ? [one.reason instanceof Error ? one.reason.message : String(one.reason)] : []));
   if (good.length > 0) await take(placed(good));
   if (bad.length === 0) return;
-  trouble.replaceChildren(mark("warning", 20), ...bad.map((why) => el("p", {}, why)));
+  trouble.replaceChildren(mark("warning", 20), el("div", {}, ...bad.map((why) => el("p", {}, why))));
   trouble.hidden = false;
 }
 
@@ -122,6 +125,7 @@ function showControls(): void {
   }
   clockChoice.value = given.clock.is;
   atField.hidden = given.clock.is !== "at";
+  nonceField.hidden = given.policy === null || policyWords(given.policy.bytes)?.nonce !== "caller_nonce";
   if (given.clock.is === "at") at.value = String(given.clock.nowMs);
 }
 
@@ -153,6 +157,7 @@ function clock(): Clock {
   }
 }
 
+nonce.addEventListener("change", () => void take({ ...given, nonce: nonce.value.trim() }));
 clockChoice.addEventListener("change", () => void take({ ...given, clock: clock() }));
 at.addEventListener("change", () => void take({ ...given, clock: clock() }));
 

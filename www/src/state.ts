@@ -21,6 +21,8 @@ export interface Given {
   /** Files, by the name of the value. */
   readonly values: ReadonlyMap<string, Chosen>;
   readonly clock: Clock;
+  /** The caller's, in hexadecimal, where a policy asks for it; empty where none was given. */
+  readonly nonce: string;
   readonly flip: Flip | null;
 }
 
@@ -34,7 +36,7 @@ export type State =
   | { readonly is: "unusable"; readonly why: string; readonly code: RejectCode | null }
   | { readonly is: "waiting"; readonly view: View | null; readonly lacks: "policy" | "receipt" };
 
-export const NOTHING: Given = { receipt: null, policy: null, values: new Map(), clock: { is: "now" }, flip: null };
+export const NOTHING: Given = { receipt: null, policy: null, values: new Map(), clock: { is: "now" }, nonce: "", flip: null };
 
 /** The bytes that are checked: the file's, with the changed byte. */
 export function receiptBytes(given: Given): Uint8Array | null {
@@ -52,7 +54,7 @@ export async function judge(given: Given, checker: Checker): Promise<State> {
   if (receipt === null) return { is: "waiting", view: null, lacks: "receipt" };
   if (given.policy === null) return { is: "waiting", view, lacks: "policy" };
   try {
-    const found = await checker.check({ receipt, policy: given.policy.bytes, files: given.values, clock: given.clock });
+    const found = await checker.check({ receipt, policy: given.policy.bytes, files: given.values, clock: given.clock, nonce: given.nonce });
     if (found.is === "unusable") return found;
     return { is: "judged", report: JSON.parse(found.text) as Report, text: found.text, view, words: policyWords(given.policy.bytes) };
   } catch (error) {

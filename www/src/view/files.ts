@@ -5,10 +5,11 @@ import { type Slot, wantedValues } from "../files.js";
 import type { Given, State } from "../state.js";
 import type { Chosen } from "../values.js";
 import { type Sign, mark } from "./icons.js";
+import { attester } from "./warning.js";
 
 export function slots(given: Given, state: State, choose: (slot: Slot, file: File) => void): readonly Node[] {
   // A file is there, no more: only of a receipt is there a verdict.
-  const sign = state.is === "judged" ? (state.report.code === undefined ? "accepted" : "refused") : "file";
+  const sign = state.is === "judged" ? (state.report.code !== undefined ? "refused" : attester(state.report) === "aws-or-none" ? "accepted" : "warning") : "file";
   const values = wantedValues(given);
   return [
     one({ for: "receipt" }, "Receipt", "a .cbor file", given.receipt, ".cbor", choose, sign, given.flip !== null),

@@ -19,7 +19,7 @@ export async function policy(report: Report, words: PolicyWords | null): Promise
       row("Clock", clock(report)),
       ...(roots.length === 0 ? [row("Root", "no step may be shown by an enclave")] : roots),
       ...images,
-      row("Nonce", words?.nonce ? hash(words.nonce) : "none of yours: the receipt may be old")),
+      row("Nonce", words?.nonce === "caller_nonce" ? "the one that you give" : words?.nonce ? hash(words.nonce) : "none of yours: the receipt may be old")),
     el("h3", {}, "Loosened by the policy"),
     report.loosened.length === 0
       ? el("p", { class: "muted" }, "Nothing.")
