@@ -268,6 +268,29 @@ impl Fixture {
         fixture
     }
 
+    /// Twenty more steps under the head's card, which has 200 listed elements among its public inputs.
+    pub fn many_of_one_card() -> Self {
+        let mut fixture = Self::default();
+        let features: Vec<i64> = (0..200).map(|x| x % 80 - 3).collect();
+        fixture.values[1] = value("features", Dtype::I8, &[200], -4, &features);
+        fixture.card.inputs =
+            vec![port(&fixture.values[1], Visibility::Listed { low: -3, high: 77 })];
+        fixture.disclosed = vec![0, 1, 2, 3];
+        fixture.trapdoor = Trapdoor::new(fixture.card.public_inputs(), 1);
+        fixture.card.key = fixture.trapdoor.key_bytes();
+        for number in 0..20 {
+            let mut more = fixture.steps[HEAD as usize].clone();
+            let mut logits = fixture.values[2].clone();
+            more.name = name(&format!("more-{number}"));
+            logits.name = more.name.clone();
+            more.outputs = vec![fixture.values.len() as u32];
+            fixture.disclosed.push(fixture.values.len() as u32);
+            fixture.values.push(logits);
+            fixture.steps.push(more);
+        }
+        fixture
+    }
+
     /// A proof for a step of an operation.
     pub fn prove(&self, operation: &OperationDigest, index: u32) -> Evidence {
         let claims = self.operation();

@@ -29,6 +29,7 @@ const DESERIALIZE: &[&str] = &[
     "PlannedValue",
     // Private: what is on the wire, before it is checked.
     "DeniedJson",
+    "DigestJson",
     "ImageJson",
     "Json",
     "PolicyJson",

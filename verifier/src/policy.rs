@@ -57,7 +57,7 @@ pub enum NonceRule {
 }
 
 /// What an operation input must be. FORMAT.md §9.4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputRule {
     /// Anything: the relying party does not care what went in.
@@ -221,6 +221,9 @@ impl Policy {
         let refuse = |why: String| Err(Error::PolicyInconsistent { why });
         if self.outcomes.is_empty() {
             return refuse("it accepts no outcome".to_owned());
+        }
+        if self.outcomes.iter().collect::<BTreeSet<_>>().len() != self.outcomes.len() {
+            return refuse("it names an outcome twice".to_owned());
         }
         if !(1..=Self::MAX_RELEASES).contains(&self.releases.len()) {
             let (most, found) = (Self::MAX_RELEASES, self.releases.len());

@@ -1,6 +1,8 @@
 //! Receipts: an operation's claims, the evidence for them, and the openings its owner disclosed
 //! (FORMAT.md §4).
 
+use std::collections::BTreeSet;
+
 use ciborium::Value as Cbor;
 
 use crate::{
@@ -60,6 +62,7 @@ impl Receipt {
         };
         fields.finish()?;
         receipt.check_openings()?;
+        receipt.check_evidence()?;
         Ok(receipt)
     }
 
@@ -126,9 +129,35 @@ impl Receipt {
         self.cards.iter().map(|(digest, card)| (*digest, card.as_slice()))
     }
 
+    /// Evidence is for steps of this operation that promise its method, at most one per step and method: so however
+    /// much there is, it names each step twice at most. FORMAT.md §4.2.
+    fn check_evidence(&self) -> Result<(), Error> {
+        let mut covered = BTreeSet::new();
+        for evidence in &self.evidence {
+            let method = evidence.method();
+            for index in evidence.steps() {
+                let step = usize::try_from(*index).ok().and_then(|at| self.operation.steps.get(at));
+                let step = step.ok_or(Error::EvidenceStepUnknown { index: *index })?;
+                let name = || step.name.clone();
+                if !step.methods.contains(method) {
+                    let promised = step.methods.clone();
+                    return Err(Error::EvidenceNotPromised {
+                        step: name(),
+                        promised,
+                        found: method,
+                    });
+                }
+                if !covered.insert((*index, method)) {
+                    return Err(Error::EvidenceRepeated { step: name(), method });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// At most one opening of a value of the table. FORMAT.md §4.3.
     fn check_openings(&self) -> Result<(), Error> {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for value in self.openings.iter().map(|opening| opening.value) {
             let Some(entry) = self.operation.value(value) else {
                 return Err(Error::OpeningUnknown { index: value });

@@ -10,7 +10,7 @@ use crate::{Error, cbor};
 
 /// Element type of a tensor. All are little-endian, signed ones two's complement. FORMAT.md §2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Dtype {
     /// IEEE 754 binary32, finite.
     F32,
@@ -66,6 +66,16 @@ impl Dtype {
             Self::I32 => Some((-0x8000_0000, 0x7fff_ffff)),
             Self::U8 => Some((0, 0xff)),
         }
+    }
+}
+
+impl TryFrom<String> for Dtype {
+    type Error = String;
+
+    /// From the name alone: an enum of `serde` would take `{"i8": null}` too.
+    fn try_from(name: String) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|dtype| dtype.name() == name);
+        known.ok_or_else(|| format!("an element type is f32, i8, i16, i32 or u8, found {name:?}"))
     }
 }
 

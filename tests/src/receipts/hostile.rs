@@ -44,7 +44,8 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
     all.push(("steps of evidence", with_field(&honest, "evidence", &evidence)));
     // Whole operations: a step for everything that a step may have, a value for everything that a value may have.
     let wide = |settings: u32, inputs: usize| {
-        raw::operation(&honest, |fields| {
+        let bare = raw::list(&honest, "evidence", |evidence| evidence.clear());
+        raw::operation(&bare, |fields| {
             let value = raw::field(fields, "values").as_array().expect("of this form")[0].clone();
             *raw::field(fields, "values") = Cbor::Array(
                 (0..1024)
@@ -82,7 +83,33 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
     all.push(("one setting each", wide(1, 1)));
     all.push(("64 settings each", wide(64, 1)));
     all.push(("2,047 proofs and 1,024 cards", crowded()));
+    all.push(("1,250 documents of 1,023 steps each", repeated_coverage(&wide(0, 1))));
     all
+}
+
+/// Evidence that names every step of an operation, many times over.
+fn repeated_coverage(operation: &[u8]) -> Vec<u8> {
+    let long = raw::operation(operation, |fields| {
+        for (list, letter) in [("values", 'v'), ("steps", 's')] {
+            let rows = raw::field(fields, list).as_array_mut().expect("a list");
+            for (number, row) in rows.iter_mut().enumerate() {
+                let row = row.as_map_mut().expect("a row is a map");
+                *raw::field(row, "name") = text(&format!("{letter}{number:x<63}"));
+            }
+        }
+    });
+    raw::list(&long, "evidence", |evidence| {
+        let steps = Cbor::Array((0..1023).map(|step: u32| Cbor::Integer(step.into())).collect());
+        *evidence = (0..1250u32)
+            .map(|number| {
+                map([
+                    ("kind".to_owned(), text("tee-document")),
+                    ("steps".to_owned(), steps.clone()),
+                    ("document".to_owned(), Cbor::Bytes(number.to_be_bytes().to_vec())),
+                ])
+            })
+            .collect();
+    })
 }
 
 /// As much evidence and as many cards as fit beside an operation of 1,000 proved steps.

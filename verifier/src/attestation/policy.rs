@@ -1,6 +1,9 @@
 //! What a relying party demands of a document (S41 to S45). An empty policy cannot be expressed.
 
-use super::{pcr::PcrSet, policy_error::PolicyError, roots::Root};
+use super::{
+    certificate::Position, der::Reader, error::Error, name::Name, pcr::PcrSet,
+    policy_error::PolicyError, roots::Root,
+};
 
 /// Everything a document must be. Each field is a demand; where one is waived, its word says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +126,14 @@ impl Denied {
     /// zeros do not count.
     pub fn new(issuer: &[u8], serial: &[u8]) -> Self {
         Self { issuer: issuer.into(), serial: without_zeros(serial).into() }
+    }
+
+    /// The same, of a name by the rules of certificates (S36). Errors: anything else, which no certificate would match.
+    pub fn of(issuer: &[u8], serial: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(issuer, Position::Leaf);
+        Name::read(&mut reader)?;
+        reader.finish()?;
+        Ok(Self::new(issuer, serial))
     }
 
     /// The DER of the issuer's name.

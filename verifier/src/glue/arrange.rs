@@ -55,7 +55,7 @@ pub(super) fn concat(axis: usize, kinds: &[&TensorType], inputs: &[Vec<i64>]) ->
     };
     let mut parts: Vec<_> =
         kinds.iter().zip(inputs).map(|(kind, input)| input.chunks(run(kind))).collect();
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(inputs.iter().map(Vec::len).fold(0, usize::saturating_add));
     loop {
         let before = out.len();
         for part in &mut parts {

@@ -6,7 +6,8 @@ pub(super) fn rescale(x: i64, up: i32) -> i64 {
     const FAR: (i128, i128) = (-(1 << 62), 1 << 62);
     match u32::try_from(up) {
         Err(_) => {
-            let factor = 1i128.checked_shl(up.unsigned_abs()).unwrap_or(i128::MAX);
+            // 2^127 is beyond the type, and its bit is the sign's; whatever is not zero has left the range long before.
+            let factor = 1i128.checked_shl(up.unsigned_abs().min(126)).unwrap_or(i128::MAX);
             let product = i128::from(x).saturating_mul(factor);
             i64::try_from(product.clamp(FAR.0, FAR.1)).unwrap_or_default()
         }

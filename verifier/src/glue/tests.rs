@@ -178,3 +178,37 @@ fn arguments_that_do_not_fit_are_refused() {
     let unknown = Name::new("median").unwrap();
     assert_eq!(Glue::named(&unknown), Err(Error::GlueUnknown { found: unknown }));
 }
+
+/// FORMAT.md §7.3 by its words, for every pair of scales: x · 2^(s-t), a half to the even one, saturated to the element type.
+#[test]
+fn rescale_is_its_definition_on_every_pair_of_scales() {
+    let (low, high) = (i128::from(i32::MIN), i128::from(i32::MAX));
+    let values = [i32::MIN, -1_000_001, -3, -2, -1, 0, 1, 2, 3, 5, 1_000_001, i32::MAX];
+    for (from, to) in (-64..=64i8).flat_map(|s| (-64..=64i8).map(move |t| (s, t))) {
+        let up = i32::from(to) - i32::from(from);
+        let expected = |x: i32| -> i64 {
+            let x = i128::from(x);
+            let exact = match u32::try_from(up) {
+                // 2^32 leaves the range, whatever is not zero: more changes nothing.
+                Err(_) => x << up.unsigned_abs().min(40),
+                // Below a half of a half, from 2^34 on.
+                Ok(up) => {
+                    let half = (1i128 << up.min(40)) / 2;
+                    let (floor, rest) = (x >> up.min(40), x & ((1 << up.min(40)) - 1));
+                    let odd = floor & 1 == 1;
+                    floor + i128::from(up > 0 && (rest > half || (rest == half && odd)))
+                }
+            };
+            i64::try_from(exact.clamp(low, high)).unwrap()
+        };
+        let input = Type::Tensor(TensorType::new(Dtype::I32, &[12], from).unwrap());
+        let bytes = input.tensor().unwrap().bytes_of(&values.map(i64::from)).unwrap();
+        let settings = [
+            (Name::new("dtype").unwrap(), Setting::Text("i32".to_owned())),
+            (Name::new("scale").unwrap(), Setting::Int(to.into())),
+        ];
+        let found = Glue::Rescale.run(&settings.into(), &[(&input, &bytes)]).unwrap();
+        let output = TensorType::new(Dtype::I32, &[12], to).unwrap();
+        assert_eq!(output.integers(&found).unwrap(), values.map(expected), "{from} to {to}");
+    }
+}

@@ -14,7 +14,7 @@ use crate::{
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Method {
     /// The verifier does the step itself.
     Recompute,
@@ -34,6 +34,16 @@ impl Method {
             Self::Tee => "tee",
             Self::Zk => "zk",
         }
+    }
+}
+
+impl TryFrom<String> for Method {
+    type Error = String;
+
+    /// From the name alone: an enum of `serde` would take `{"tee": null}` too.
+    fn try_from(name: String) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|method| method.name() == name);
+        known.ok_or_else(|| format!("a method is recompute, tee or zk, found {name:?}"))
     }
 }
 
@@ -179,7 +189,7 @@ impl Step {
     /// Most inputs and most outputs.
     pub(crate) const MAX_VALUES: usize = 64;
     /// Most settings: a language model has some twenty.
-    const MAX_SETTINGS: usize = 64;
+    pub(crate) const MAX_SETTINGS: usize = 64;
 
     /// What one step can say without looking at others. FORMAT.md §3.2.
     pub(super) fn check(&self) -> Result<(), Error> {

@@ -100,6 +100,18 @@ impl Plan {
             return refuse(format!("plan.values has no value {name}"));
         }
         for step in &self.steps {
+            let lists = [("images", &step.images), ("free_settings", &step.free_settings)];
+            for (field, names) in lists {
+                if names.iter().collect::<BTreeSet<_>>().len() != names.len() {
+                    return refuse(format!("{field} of step {} names one twice", step.name));
+                }
+            }
+            if step.settings.len().saturating_add(step.free_settings.len()) > Step::MAX_SETTINGS {
+                return refuse(format!("step {} has more than 64 settings", step.name));
+            }
+            if step.evidence.iter().collect::<BTreeSet<_>>().len() != step.evidence.len() {
+                return refuse(format!("step {} has one alternative twice", step.name));
+            }
             if step.evidence.iter().any(Methods::is_empty) {
                 return refuse(format!("step {} has an empty alternative", step.name));
             }

@@ -1,6 +1,6 @@
 //! What is deployed as one: a plan and the images that may run it (FORMAT.md §9.8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -124,11 +124,10 @@ impl Release {
             if step.accept_operators_word {
                 words.push(format!("accept_operators_word: nothing shows step {}", step.name));
             }
-            for setting in &step.free_settings {
-                words.push(format!(
-                    "free_settings: {setting} of step {} may be anything",
-                    step.name
-                ));
+            if !step.free_settings.is_empty() {
+                let names: Vec<_> = step.free_settings.iter().map(Name::as_str).collect();
+                let (names, step) = (names.join(", "), &step.name);
+                words.push(format!("free_settings: {names} of step {step} may be anything"));
             }
         }
         words
@@ -138,6 +137,11 @@ impl Release {
     fn check(&self) -> Result<(), Error> {
         let refuse = |why: String| Err(Error::PolicyInconsistent { why });
         self.plan.check()?;
+        let distinct: BTreeSet<_> = self.default_evidence.iter().collect();
+        if distinct.len() != self.default_evidence.len() {
+            let name = &self.name;
+            return refuse(format!("default_evidence of release {name} has one alternative twice"));
+        }
         if self.default_evidence.iter().any(Methods::is_empty) {
             let name = &self.name;
             return refuse(format!("default_evidence of release {name} has an empty alternative"));

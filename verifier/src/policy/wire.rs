@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as DeError, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
+};
 
 use super::{ArchivedRule, InputRule, LiveRule, NonceRule, Policy, Release, release::ReleaseJson};
 use crate::{
     Error,
     attestation::Denied,
-    ids::{Name, OperationDigest},
+    ids::{Name, OperationDigest, Sha256Digest},
     json,
 };
 
@@ -49,6 +52,44 @@ struct DeniedJson {
     serial: String,
 }
 json::only_objects!(PolicyJson, DeniedJson);
+
+/// `{"sha256": hex}`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, remote = "Self")]
+struct DigestJson {
+    sha256: Sha256Digest,
+}
+json::only_objects!(DigestJson);
+
+impl<'de> Deserialize<'de> for InputRule {
+    /// A word, or an object with a digest: an enum of `serde` would take `{"any_input_accepted": null}` too.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Rule;
+
+        impl<'de> Visitor<'de> for Rule {
+            type Value = InputRule;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("caller_bytes, any_input_accepted, or an object with sha256")
+            }
+
+            fn visit_str<E: DeError>(self, word: &str) -> Result<InputRule, E> {
+                match word {
+                    "any_input_accepted" => Ok(InputRule::AnyInputAccepted),
+                    "caller_bytes" => Ok(InputRule::CallerBytes),
+                    _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<InputRule, A::Error> {
+                let digest = DigestJson::deserialize(MapAccessDeserializer::new(access))?;
+                Ok(InputRule::Sha256(digest.sha256))
+            }
+        }
+
+        from.deserialize_any(Rule)
+    }
+}
 
 /// The nonce is the caller's, given with the receipt.
 const CALLER: &str = "caller_nonce";
@@ -138,5 +179,8 @@ fn denied(json: &DeniedJson) -> Result<Denied, Error> {
             Err(Error::PolicyMalformed { why })
         }
     };
-    Ok(Denied::new(&hex("issuer", &json.issuer)?, &hex("serial", &json.serial)?))
+    let (issuer, serial) = (hex("issuer", &json.issuer)?, hex("serial", &json.serial)?);
+    Denied::of(&issuer, &serial).map_err(|error| Error::PolicyMalformed {
+        why: format!("issuer of a denied certificate is no DER of a name: {error}"),
+    })
 }

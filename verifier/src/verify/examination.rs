@@ -53,7 +53,7 @@ impl<'a> Examination<'a> {
             steps: Vec::new(),
             values: Vec::new(),
             results: Vec::new(),
-            loosened: policy.loosened(),
+            loosened: verifier.loosened.clone(),
             trust: Vec::new(),
             paths: Vec::new(),
         };

@@ -34,9 +34,10 @@ impl Known {
 
     /// Checks a statement, unless it is known to hold.
     pub(super) fn check(&self, statement: &Statement) -> Result<(), Error> {
-        if !self.holds.borrow().contains(&statement.digest()) {
+        let digest = statement.digest();
+        if !self.holds.borrow().contains(&digest) {
             statement.check()?;
-            self.note(statement);
+            self.holds.borrow_mut().insert(digest);
         }
         Ok(())
     }

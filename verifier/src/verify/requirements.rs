@@ -5,25 +5,10 @@ use std::collections::BTreeMap;
 use super::{check_id::CheckId, examination::Examination};
 use crate::{
     Error,
-    operation::{Method, Methods, Step},
+    operation::{Method, Methods},
     receipt::Receipt,
     report::{Check, Status},
 };
-
-/// The step at an index, which must promise the method of evidence that refers to it.
-pub(super) fn promised(receipt: &Receipt, index: u32, method: Method) -> Result<&Step, Error> {
-    let steps = &receipt.operation().steps;
-    let step = usize::try_from(index).ok().and_then(|at| steps.get(at));
-    let step = step.ok_or(Error::EvidenceStepUnknown { index })?;
-    if !step.methods.contains(method) {
-        return Err(Error::EvidenceNotPromised {
-            step: step.name.clone(),
-            promised: step.methods.clone(),
-            found: method,
-        });
-    }
-    Ok(step)
-}
 
 pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
     pending(exam, receipt);

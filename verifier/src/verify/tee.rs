@@ -1,10 +1,8 @@
 //! Attestation evidence: who signed, which image, for which operation and steps (FORMAT.md §5, §8).
 
-use std::collections::BTreeSet;
-
 use p384::ecdsa::{Signature, VerifyingKey, signature::Verifier as _};
 
-use super::{Clock, check_id::CheckId, examination::Examination, requirements};
+use super::{Clock, check_id::CheckId, examination::Examination};
 use crate::{
     Error, UnixMillis,
     attestation::{
@@ -21,16 +19,9 @@ use crate::{
 };
 
 pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
-    let mut covered = BTreeSet::new();
     for evidence in receipt.evidence() {
         let Some(document) = evidence.document() else { continue };
-        let subject = match steps(receipt, evidence, &mut covered) {
-            Ok(names) => super::values::names(&names),
-            Err(error) => {
-                exam.fail(CheckId::TeeEvidence, error);
-                continue;
-            }
-        };
+        let subject = super::values::names(&steps(receipt, evidence));
         match attested(exam, receipt, evidence, document) {
             Err(error) => exam.fail_of(CheckId::TeeEvidence, &subject, error),
             Ok(None) => {
@@ -49,22 +40,11 @@ pub(super) fn check(exam: &mut Examination<'_>, receipt: &Receipt) {
     }
 }
 
-/// Names of the steps that the evidence is for: each must promise `tee`, and be covered once.
-fn steps(
-    receipt: &Receipt,
-    evidence: &Evidence,
-    covered: &mut BTreeSet<u32>,
-) -> Result<Vec<Name>, Error> {
-    let mut names = Vec::new();
-    for index in evidence.steps() {
-        let step = requirements::promised(receipt, *index, Method::Tee)?;
-        if !covered.insert(*index) {
-            let (step, method) = (step.name.clone(), Method::Tee);
-            return Err(Error::EvidenceRepeated { step, method });
-        }
-        names.push(step.name.clone());
-    }
-    Ok(names)
+/// Names of the steps that the evidence is for.
+fn steps(receipt: &Receipt, evidence: &Evidence) -> Vec<Name> {
+    let steps = &receipt.operation().steps;
+    let step = |index: &u32| steps.get(usize::try_from(*index).ok()?);
+    evidence.steps().iter().filter_map(step).map(|step| step.name.clone()).collect()
 }
 
 /// The image that the attestation shows, when, and in words; `None` where the policy has no image to
@@ -91,15 +71,9 @@ fn attested(
     let denied = exam.policy.denied_certificates().to_vec();
     let trust = Trust { denied, ..Trust::new(root.root().clone()) };
     let authentic = document.authenticate(&trust, at)?;
-    let (image, permitted) = matching(&authentic, &images)?;
-    let debug = match permitted.accepts_debug_enclave() {
-        true => DebugEnclaves::AcceptedUnmeasured,
-        false => DebugEnclaves::Refused,
-    };
-    authentic.permits_mode(debug)?;
-    permitted.configured(image, authentic.pcrs())?;
-    in_time(exam.policy, exam.clock, &authentic)?;
+    let (image, permitted) = permitted(&authentic, &images)?;
     bound(receipt, evidence, &authentic)?;
+    in_time(exam.policy, exam.clock, &authentic)?;
     let says = says(image, permitted, &authentic, exam.clock);
     Ok(Some((image.clone(), authentic.timestamp(), says)))
 }
@@ -113,19 +87,42 @@ fn candidates<'p>(release: &'p Release, steps: &[u32]) -> Vec<(&'p Name, &'p Ima
     release.images_of(first).filter(|(name, _)| by_all(name)).collect()
 }
 
-/// The image whose registers match whole.
-fn matching<'p>(
+/// The first image under which the enclave's mode, registers and configuration are permitted; else the refusal by the first whose
+/// registers match whole, and else that of all.
+fn permitted<'p>(
     authentic: &Authentic<'_>,
     images: &[&(&'p Name, &'p Image)],
 ) -> Result<(&'p Name, &'p Image), Error> {
+    // A debug enclave measures nothing: what its registers are compared with says nothing of it.
+    if !images.iter().any(|(_, image)| image.accepts_debug_enclave()) {
+        authentic.permits_mode(DebugEnclaves::Refused)?;
+    }
+    let mut refusal = None;
+    for (name, image) in images.iter().copied() {
+        let set = PcrSets::from(image.pcrs().clone());
+        if authentic.matches(&set).is_err() {
+            continue;
+        }
+        let debug = match image.accepts_debug_enclave() {
+            true => DebugEnclaves::AcceptedUnmeasured,
+            false => DebugEnclaves::Refused,
+        };
+        let mode = authentic.permits_mode(debug).map_err(Error::from);
+        match mode.and_then(|()| image.configured(name, authentic.pcrs())) {
+            Ok(()) => return Ok((name, image)),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    Err(refusal.map_or_else(|| unmatched(authentic, images), |refusal| refusal))
+}
+
+/// That the registers are none of the images', with the difference from the first.
+fn unmatched(authentic: &Authentic<'_>, images: &[&(&Name, &Image)]) -> Error {
     let sets = images.iter().map(|(_, image)| image.pcrs().clone()).collect();
-    let sets =
-        PcrSets::new(sets).map_err(|error| Error::PolicyInconsistent { why: error.to_string() })?;
-    let number = authentic.matches(&sets)?;
-    images
-        .get(number)
-        .map(|(name, image)| (*name, *image))
-        .ok_or_else(|| Error::PolicyInconsistent { why: "no image matches".to_owned() })
+    match PcrSets::new(sets).map(|sets| authentic.matches(&sets)) {
+        Ok(Err(error)) => error.into(),
+        _ => Error::PolicyInconsistent { why: "no image matches".to_owned() },
+    }
 }
 
 /// Live: recent. Archived: inside the policy's window.

@@ -141,8 +141,7 @@ fn of_tee(exam: &Examination<'_>, index: u32) -> Vec<String> {
 }
 
 fn of_zk(checked: &Checked) -> Vec<String> {
-    let card = &checked.card;
-    let key = card.key_id();
+    let (card, key) = (&checked.card, checked.key.id());
     let setup = match &card.setup {
         Setup::SingleParty => {
             format!("single-party setup of key {key}: whoever made it can forge proofs")

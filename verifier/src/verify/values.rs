@@ -11,10 +11,13 @@ use crate::{
     policy::InputRule,
     receipt::{Opening, Receipt},
     report::{Check, Status, ValueReport},
+    value::TensorType,
 };
 
 /// Most integers of a value that a report repeats.
 const SHOWN_INTEGERS: usize = 4096;
+/// Most integers of all values together.
+const SHOWN_IN_ALL: usize = 1 << 16;
 
 /// Values whose bytes are known and match their commitments, by index.
 pub(super) type Opened = BTreeMap<u32, Vec<u8>>;
@@ -24,23 +27,26 @@ pub(super) struct Openings {
     /// In the order of the set; `None` where nobody has the bytes.
     each: Vec<(Name, Option<Result<ValueReport, Error>>)>,
     opened: Opened,
+    sha256: BTreeMap<u32, Sha256Digest>,
 }
 
 impl Openings {
     pub(super) fn of(receipt: &Receipt, expected: &Expected) -> Self {
-        let (mut each, mut opened) = (Vec::new(), Opened::new());
+        let (mut each, mut opened, mut sha256) = (Vec::new(), Opened::new(), BTreeMap::new());
+        let mut room = SHOWN_IN_ALL;
         for opening in receipt.openings() {
             let Some(value) = receipt.operation().value(opening.value) else { continue };
             let own = expected.values.get(&value.name);
             let found = (own.is_some() || opening.bytes.is_some()).then(|| {
                 let bytes = open(value, opening, own)?;
-                let report = shown(value, &bytes);
+                let report = shown(value, &bytes, &mut room);
+                sha256.insert(opening.value, report.sha256);
                 opened.insert(opening.value, bytes);
                 Ok(report)
             });
             each.push((value.name.clone(), found));
         }
-        Self { each, opened }
+        Self { each, opened, sha256 }
     }
 
     pub(super) const fn opened(&self) -> &Opened {
@@ -79,7 +85,7 @@ pub(super) fn check(
     for (index, value) in operation.inputs() {
         let rule = exam.policy.input(&value.name);
         let own = expected.values.get(&value.name);
-        let outcome = input(value, rule, openings.opened.get(&index), own);
+        let outcome = input(value, rule, openings.sha256.get(&index).copied(), own);
         let says = match rule {
             Some(InputRule::AnyInputAccepted) => "the policy accepts any",
             Some(InputRule::CallerBytes) => "it is what the caller brought",
@@ -118,7 +124,7 @@ fn open(value: &ValueEntry, opening: &Opening, own: Option<&Vec<u8>>) -> Result<
 fn input(
     value: &ValueEntry,
     rule: Option<InputRule>,
-    opened: Option<&Vec<u8>>,
+    opened: Option<Sha256Digest>,
     own: Option<&Vec<u8>>,
 ) -> Result<(), Error> {
     let name = || value.name.clone();
@@ -133,8 +139,7 @@ fn input(
             (Some(_), Some(_)) => Ok(()),
         },
         Some(InputRule::Sha256(expected)) => {
-            let bytes = opened.ok_or_else(|| Error::OpeningMissing { value: name() })?;
-            let found = Sha256Digest::of(bytes);
+            let found = opened.ok_or_else(|| Error::OpeningMissing { value: name() })?;
             if found != expected {
                 return Err(Error::InputMismatch { value: name(), expected, found });
             }
@@ -168,8 +173,10 @@ pub(super) fn results(exam: &mut Examination<'_>, receipt: &Receipt, opened: &Op
     }
 }
 
-fn shown(value: &ValueEntry, bytes: &[u8]) -> ValueReport {
-    let integers = value.kind.tensor().filter(|tensor| tensor.elements() <= SHOWN_INTEGERS);
+fn shown(value: &ValueEntry, bytes: &[u8], room: &mut usize) -> ValueReport {
+    let few = |tensor: &&TensorType| tensor.elements() <= SHOWN_INTEGERS.min(*room);
+    let integers = value.kind.tensor().filter(few);
+    *room = room.saturating_sub(integers.map_or(0, TensorType::elements));
     ValueReport {
         name: value.name.clone(),
         kind: value.kind.clone(),

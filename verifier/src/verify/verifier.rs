@@ -25,6 +25,10 @@ pub(super) struct Verifier<'a> {
     pub(super) expected: &'a Expected,
     pub(super) known: &'a Known,
     receipt: Result<Receipt, Error>,
+    /// How many bytes arrived.
+    bytes: usize,
+    /// What of the policy loosens a check: the same under every release.
+    pub(super) loosened: Vec<String>,
     /// Every opening against its commitment: the same under every release, and looked at only where the plan is one's.
     openings: OnceCell<Openings>,
 }
@@ -46,8 +50,9 @@ impl<'a> Verifier<'a> {
         expected: &'a Expected,
         known: &'a Known,
     ) -> Self {
-        let receipt = Receipt::from_bytes(receipt);
-        Self { policy, clock, expected, known, receipt, openings: OnceCell::new() }
+        let (bytes, receipt) = (receipt.len(), Receipt::from_bytes(receipt));
+        let (loosened, openings) = (policy.loosened(), OnceCell::new());
+        Self { policy, clock, expected, known, receipt, bytes, loosened, openings }
     }
 
     /// Under the first release that accepts; else under the first whose plan is the receipt's; else
@@ -96,13 +101,13 @@ impl<'a> Verifier<'a> {
             return exam;
         }
         tee::check(&mut exam, receipt);
+        claims::in_time(&mut exam);
         if over(&exam) {
             return exam;
         }
-        zk::check(&mut exam, receipt, &cards, openings.opened(), self.known);
+        zk::check(&mut exam, receipt, &cards, openings.opened(), self.known, until);
         recompute::check(&mut exam, receipt, openings.opened());
         requirements::check(&mut exam, receipt);
-        claims::in_time(&mut exam);
         values::results(&mut exam, receipt, openings.opened());
         exam.note_vouched(receipt);
         trust::bill(&mut exam, receipt, &cards);
@@ -118,7 +123,6 @@ impl<'a> Verifier<'a> {
     /// is known before they are looked at.
     pub(super) fn claimed(&self) -> Vec<Statement> {
         let Ok(receipt) = &self.receipt else { return Vec::new() };
-        let mut statements = Vec::new();
         for release in self.policy.releases() {
             let mut exam = Examination::new(self, release);
             claims::of_policy(&mut exam);
@@ -130,10 +134,10 @@ impl<'a> Verifier<'a> {
             let openings = self.openings(receipt);
             values::check(&mut exam, receipt, openings, self.expected);
             if exam.accepts() {
-                statements.extend(zk::statements(&exam, receipt, &cards, openings.opened()));
-                break;
+                let room = self.bytes.checked_div(16).unwrap_or_default();
+                return zk::statements(&exam, receipt, &cards, openings.opened(), room);
             }
         }
-        statements
+        Vec::new()
     }
 }

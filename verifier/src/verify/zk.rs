@@ -1,14 +1,12 @@
 //! Groth16 evidence (FORMAT.md §6).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use ark_bls12_381::Fr;
 
 use super::{
     cards::Checked, check_id::CheckId, examination::Examination, known::Known, values::Opened,
+    verifier::Until,
 };
 use crate::{
     Error,
@@ -27,33 +25,25 @@ pub(super) fn check(
     cards: &BTreeMap<CardDigest, Checked>,
     opened: &Opened,
     known: &Known,
+    until: Until,
 ) {
-    let mut covered = BTreeSet::new();
-    for evidence in receipt.evidence() {
-        let Evidence::Zk { proof, step: index } = evidence else { continue };
-        let index = *index;
-        let step = match super::requirements::promised(receipt, index, Method::Zk) {
-            Ok(step) => step,
-            Err(error) => {
-                exam.fail(CheckId::ZkProof, error);
-                continue;
-            }
-        };
-        if !covered.insert(index) {
-            let error = Error::EvidenceRepeated { step: step.name.clone(), method: Method::Zk };
-            exam.fail_of(CheckId::ZkProof, &step.name, error);
-            continue;
-        }
+    for (index, step, proof) in proofs(receipt) {
         // A card other than the pinned one was refused with the plan.
         if pinned(exam, index).is_none() {
             let says = "the policy pins no card for this step: ignored".to_owned();
             exam.note(Check::new(CheckId::ZkProof, Status::Skip, says).of(&step.name));
             continue;
         }
-        let outcome = claimed(receipt, index, step, cards, proof.as_slice(), opened)
+        let outcome = claimed(receipt, index, step, cards, proof, opened)
             .and_then(|statement| known.check(&statement));
         match outcome {
-            Err(error) => exam.fail_of(CheckId::ZkProof, &step.name, error),
+            Err(error) => {
+                exam.fail_of(CheckId::ZkProof, &step.name, error);
+                // One false proof is the answer: the next cost as much.
+                if until == Until::TheFirstRefusal {
+                    return;
+                }
+            }
             Ok(()) => {
                 let says =
                     "the proof holds for this operation, this step and these values".to_owned();
@@ -64,22 +54,37 @@ pub(super) fn check(
     }
 }
 
-/// What the proofs claim that [`check`] would look at, as far as they can be read: the first of each step.
+/// What the proofs claim that [`check`] would look at, as far as they can be read, for a batch: no more of them than have
+/// public inputs in proportion to the receipt, since all are kept until the last receipt is read.
 pub(super) fn statements(
     exam: &Examination<'_>,
     receipt: &Receipt,
     cards: &BTreeMap<CardDigest, Checked>,
     opened: &Opened,
+    mut room: usize,
 ) -> Vec<Statement> {
-    let mut covered = BTreeSet::new();
-    let read = |evidence: &Evidence| {
+    let mut statements = Vec::new();
+    for (index, step, proof) in proofs(receipt) {
+        let checked = step.card.and_then(|digest| cards.get(&digest));
+        let inputs = checked.map_or(0, |checked| checked.card.public_inputs());
+        if pinned(exam, index).is_none() || inputs > room {
+            continue;
+        }
+        if let Ok(statement) = claimed(receipt, index, step, cards, proof, opened) {
+            room = room.saturating_sub(inputs);
+            statements.push(statement);
+        }
+    }
+    statements
+}
+
+/// The receipt's proofs, each with its step.
+fn proofs(receipt: &Receipt) -> impl Iterator<Item = (u32, &Step, &[u8])> {
+    receipt.evidence().iter().filter_map(|evidence| {
         let Evidence::Zk { proof, step: index } = evidence else { return None };
-        let step = super::requirements::promised(receipt, *index, Method::Zk).ok()?;
-        let first = pinned(exam, *index).is_some() && covered.insert(*index);
-        let claimed = || claimed(receipt, *index, step, cards, proof.as_slice(), opened).ok();
-        first.then(claimed).flatten()
-    };
-    receipt.evidence().iter().filter_map(read).collect()
+        let step = receipt.operation().steps.get(usize::try_from(*index).ok()?)?;
+        Some((*index, step, proof.as_slice()))
+    })
 }
 
 fn pinned(exam: &Examination<'_>, index: u32) -> Option<CardDigest> {

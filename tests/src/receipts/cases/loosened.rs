@@ -47,6 +47,16 @@ fn denied(case: &Case) -> serde_json::Value {
     json!({"issuer": hex::encode(&leaf.issuer), "serial": hex::encode(&leaf.serial[2..])})
 }
 
+/// One image that says which configuration, and one of the same code that says nothing of it.
+fn two_images(case: &mut Case, order: &[&str]) {
+    let learned = case.fixture.policy();
+    let configured = learned["releases"][0]["images"]["image-0"].clone();
+    let mut plain = configured.clone();
+    plain["pcrs"].as_object_mut().expect("registers").remove("16");
+    case.policy["releases"][0]["images"] = json!({"plain": plain, "configured": configured});
+    case.policy["releases"][0]["plan"]["steps"][0]["images"] = json!(order);
+}
+
 pub(super) const ROWS: &[Row] = &[
     ("accepted_any_input", "accepted", "whatever the picture was", |case| {
         case.policy["inputs"]["image"] = "any_input_accepted".into();
@@ -156,6 +166,44 @@ pub(super) const ROWS: &[Row] = &[
         "an image that was configured, under a policy that says nothing of it",
         configured,
     ),
+    ("accepted_image_by_the_second", "accepted", "the second of two images fits whole", |case| {
+        configured(case);
+        two_images(case, &["plain", "configured"]);
+    }),
+    ("accepted_image_by_the_first", "accepted", "the same two, the other way round", |case| {
+        configured(case);
+        two_images(case, &["configured", "plain"]);
+    }),
+    (
+        "tee_debug_enclave_not_pinned",
+        "attestation-debug-enclave",
+        "a debug enclave, other registers pinned",
+        |case| {
+            for pcr in &mut case.fixture.world.pcrs {
+                pcr.1.fill(0);
+            }
+        },
+    ),
+    ("accepted_eight_releases", "accepted", "by the last of eight, a large input pinned", |case| {
+        use assay_verifier::{ids::Sha256Digest, value::Type};
+        let image = &mut case.fixture.values[0];
+        image.kind = Type::bytes("application/json").expect("a media type");
+        image.bytes = vec![b' '; 1 << 16];
+        let digest = Sha256Digest::of(&image.bytes);
+        *case = Case::of(std::mem::take(&mut case.fixture));
+        case.values.clear();
+        case.policy["inputs"]["image"] = json!({"sha256": digest.to_string()});
+        let release = case.policy["releases"][0].clone();
+        let releases = (0..8).map(|number| {
+            let mut release = release.clone();
+            release["name"] = format!("release-{number}").into();
+            if number < 7 {
+                release["images"]["image-0"]["pcrs"]["0"] = "11".repeat(48).into();
+            }
+            release
+        });
+        case.policy["releases"] = releases.collect();
+    }),
     ("tee_other_configuration", "attestation-pcr-mismatch", "configured otherwise", |case| {
         configured(case);
         case.policy = case.fixture.policy();

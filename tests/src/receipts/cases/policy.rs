@@ -130,6 +130,43 @@ pub(super) const ROWS: &[Row] = &[
     ("policy_type_is_a_list", "policy-malformed", "a value's type, as a list", |case| {
         case.policy["releases"][0]["plan"]["values"][3]["type"] = json!(["i32", [1], 0]);
     }),
+    ("policy_null_in_a_rule", "policy-malformed", "a loosening word that holds null", |case| {
+        case.policy["inputs"]["image"] = json!({"any_input_accepted": null});
+    }),
+    ("policy_null_in_a_method", "policy-malformed", "a method that holds null", |case| {
+        case.policy["releases"][0]["plan"]["steps"][0]["evidence"] = json!([[{"tee": null}]]);
+    }),
+    ("policy_null_in_a_type", "policy-malformed", "an element type that holds null", |case| {
+        case.policy["releases"][0]["plan"]["values"][0]["type"]["dtype"] = json!({"u8": null});
+    }),
+    (
+        "policy_image_named_twice",
+        "policy-inconsistent",
+        "a step that names an image twice",
+        |case| {
+            case.policy["releases"][0]["plan"]["steps"][0]["images"] =
+                json!(["image-0", "image-0"]);
+        },
+    ),
+    ("policy_free_setting_twice", "policy-inconsistent", "a free setting named twice", |case| {
+        let step = &mut case.policy["releases"][0]["plan"]["steps"][0];
+        step["settings"] = json!({});
+        step["free_settings"] = json!(["threads", "threads"]);
+    }),
+    ("policy_settings_too_many", "policy-inconsistent", "65 free settings", |case| {
+        let free: Vec<_> = (0..65).map(|n| format!("s{n}")).collect();
+        case.policy["releases"][0]["plan"]["steps"][0]["free_settings"] = json!(free);
+    }),
+    ("policy_alternative_twice", "policy-inconsistent", "one alternative twice", |case| {
+        case.policy["releases"][0]["plan"]["steps"][0]["evidence"] = json!([["tee"], ["tee"]]);
+    }),
+    ("policy_outcome_twice", "policy-inconsistent", "one outcome twice", |case| {
+        case.policy["outcomes"] = json!(["complete", "complete"]);
+    }),
+    ("policy_denied_issuer_no_name", "policy-malformed", "a denied issuer in words", |case| {
+        let issuer = hex::encode("CN=aws.nitro-enclaves");
+        case.policy["denied_certificates"] = json!([{"issuer": issuer, "serial": "01"}]);
+    }),
     ("policy_nonce_no_hex", "nonce-hex", "a nonce in other digits", |case| {
         case.policy["nonce"] = "callers_nonce".into();
     }),

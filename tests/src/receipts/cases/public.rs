@@ -1,6 +1,6 @@
 //! Values that are public inputs of a key, and lies about them.
 
-use assay_verifier::{card::Visibility, receipt::Receipt};
+use assay_verifier::{card::Visibility, evidence::Evidence, receipt::Receipt};
 
 use super::{Case, Row, keys::pin};
 use crate::receipts::{Fixture, HEAD, port};
@@ -25,6 +25,24 @@ fn off_by_one(case: &mut Case, value: usize, byte: usize) {
 }
 
 pub(super) const ROWS: &[Row] = &[
+    ("accepted_one_card_of_many_steps", "accepted", "twenty steps under one card", |case| {
+        *case = Case::of(Fixture::many_of_one_card());
+    }),
+    ("zk_false_proofs_of_many_steps", "proof-invalid", "and not one proof that holds", |case| {
+        *case = Case::of(Fixture::many_of_one_card());
+        let honest = case.fixture.receipt();
+        let mut receipt = Receipt::new(case.fixture.operation()).expect("in the format");
+        for evidence in honest.evidence() {
+            let mut evidence = evidence.clone();
+            if let Evidence::Zk { proof, .. } = &mut evidence {
+                proof[0] ^= 0x20;
+            }
+            receipt.attach(evidence);
+        }
+        honest.cards().for_each(|(_, card)| receipt.add_card(card.to_vec()));
+        honest.openings().iter().for_each(|opening| receipt.open(opening.clone()));
+        case.bytes = Some(receipt.to_bytes());
+    }),
     ("accepted_public", "accepted", "features listed, logits packed", open),
     ("accepted_public_detached", "accepted", "the caller brings the listed features", |case| {
         open(case);
