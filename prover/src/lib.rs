@@ -6,6 +6,7 @@ pub mod attester;
 mod bounded;
 pub mod choice;
 pub mod cli;
+pub mod clock;
 pub mod dataset;
 pub mod definition;
 pub mod engine;

@@ -45,6 +45,7 @@ use crate::{
     attester::{self, Nsm},
     engine::TeeEngine,
     error::Error,
+    files::private_folder,
     jobs::{Place, Proving, SealKey, Store, Workers},
     keys::KeyStore,
     random,
@@ -58,6 +59,7 @@ pub fn run(config: Config, engine: &dyn TeeEngine) -> Result<(), Error> {
     if Nsm::is_present() {
         abort_on_panic();
     }
+    private_folder(&config.state)?;
     let (llms, mut turns) = llm::load(&config, engine)?;
     let digests: Vec<_> = llms.all().map(|offered| offered.digest()).collect();
     let digest = config.digest(&digests)?;

@@ -2,7 +2,6 @@
 
 use std::{
     path::Path,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use assay_verifier::{
@@ -89,7 +88,5 @@ pub(super) fn clock(given: Option<u64>) -> Result<UnixMillis, Error> {
 
 /// The system's clock.
 pub(crate) fn now() -> Result<UnixMillis, Error> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = since.ok().and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0);
-    millis(now)
+    crate::clock::Clock::default().now()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use assay_verifier::{
-    ids::Nonce,
+    ids::{Name, Nonce},
     operation::{Methods, NonceClaim},
 };
 use axum::{
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    jobs::{NewJob, Place},
+    jobs::{NewJob, Place, short},
     random,
     run::{Attestation, Begun, Request},
 };
@@ -56,7 +56,7 @@ pub(super) struct RunBody {
     /// How the attested steps are attested.
     #[serde(default)]
     attestation: AttestationName,
-    /// Jobs of a higher priority are proved first.
+    /// Jobs of a higher priority are proved first. At most what the service lets its clients ask for.
     #[serde(default)]
     #[schema(maximum = 9)]
     priority: u8,
@@ -103,15 +103,27 @@ pub(super) async fn run(
     if let Err(problem) = &answered {
         app.metrics.operation(&name, problem.code(), None);
     }
-    answered.map(Json)
+    answered.map(Json).map_err(|problem| hurry(&app, &name, problem))
+}
+
+/// Says when it is worth coming again, of what waits for the engine: once it has done what waits before.
+fn hurry(app: &App, name: &str, problem: Problem) -> Problem {
+    if !["answer-timeout", "busy"].contains(&problem.code()) {
+        return problem;
+    }
+    let answer = Name::new(name).ok().and_then(|name| app.latencies.answer(&name));
+    let waiting = app.engine.waiting() as f64;
+    problem.after(answer.unwrap_or_default().ms * waiting)
 }
 
 async fn answer(app: &Arc<App>, offered: &Offered, body: RunBody) -> Result<Answer, Problem> {
     let runner = &offered.runner;
     let definition = runner.definition();
     let priority = body.priority;
-    if priority > 9 {
-        return Err(Refusal::Priority.because(format!("expected 0 to 9, found {priority}")));
+    let most = app.config.jobs.max_priority;
+    if priority > most {
+        let why = format!("expected at most jobs.max_priority, {most}, found {priority}");
+        return Err(Refusal::Priority.because(why));
     }
     let nonce = nonce(body.nonce.as_deref())?;
     let backlog = app.store.backlog().await?;
@@ -122,10 +134,11 @@ async fn answer(app: &Arc<App>, offered: &Offered, body: RunBody) -> Result<Answ
         budget_cpu_ms: body.budget_cpu_ms,
     };
     let (choice, chosen_by) = wanted.choose(app, offered, backlog_ms)?;
-    let (open, most) = (backlog.open(), app.store.rules().max_queued);
+    let (open, most) = (backlog.open, app.store.rules().max_queued);
     if choice.proved().next().is_some() && open >= u64::from(most) {
         let why = format!("{open} proofs wait or run already, at most {most} may");
-        return Err(Refusal::QueueFull.because(why));
+        // Once one of them has ended.
+        return Err(Refusal::QueueFull.because(why).after(backlog_ms / open.max(1) as f64));
     }
     let request = Request {
         inputs: input::read(definition, body.inputs.0)?,
@@ -161,8 +174,8 @@ async fn answer(app: &Arc<App>, offered: &Offered, body: RunBody) -> Result<Answ
     app.store.submit(receipt.digest(), name, &bytes, &jobs, priority).await?;
     app.latencies.saw_answer(&definition.name, elapsed_ms);
     app.metrics.operation(name, "complete", Some(elapsed_ms));
-    let (operation, jobs_begun) = (receipt.digest(), jobs.len());
-    tracing::info!(%operation, name, elapsed_ms, %choice, jobs = jobs_begun, "answered");
+    let (operation, jobs_begun) = (receipt.digest().to_string(), jobs.len());
+    tracing::info!(operation = short(&operation), name, elapsed_ms, %choice, jobs = jobs_begun, "answered");
     Ok(Answer::new(&receipt, bytes, &choice, chosen_by, elapsed_ms, &jobs, backlog_ms))
 }
 

@@ -130,8 +130,12 @@ impl Config {
             missed_heartbeats,
             max_attempts,
             max_queued,
+            max_priority,
             hand_back_ms,
         } = &self.jobs;
+        if *max_priority > 9 {
+            return refuse("jobs.max_priority", "expected 0 to 9");
+        }
         if *workers > 1024 {
             return refuse("jobs.workers", "at most 1024");
         }
@@ -227,6 +231,7 @@ mod tests {
             ("[[llm]]\npath = 'A model'\n", None, "/A model: name", "its own"),
             ("[limits]\nsequences = 0\n[[llm]]\npath = 'a'\n", None, "limits", "0"),
             ("operations = ['a']\n[jobs]\nurl = 'mysql://h'\n", None, "jobs.url", "postgres"),
+            ("operations = ['a']\n[jobs]\nmax_priority = 10\n", None, "jobs.max_priority", "0 to 9"),
             ("operations = ['a']\n[jobs]\nheartbeat_ms = 10\n", None, "jobs.heartbeat_ms", "1000"),
             (
                 "operations = ['a']\n[jobs]\nhand_back_ms = 30000\n",

@@ -23,7 +23,7 @@ use super::{
     fault::{Code, Fault, retry},
     models::Offered,
 };
-use crate::{cli::now, error::Error};
+use crate::{cli::now, error::Error, jobs::short};
 
 /// A request whose body was read.
 pub(super) struct Call {
@@ -110,15 +110,13 @@ impl Call {
         let check_ms = checking.elapsed().as_secs_f64() * 1000.0;
         let name = self.offered.operation.as_str();
         let storing = Instant::now();
-        // Whoever is answered has the receipt; that it cannot be asked for again is no reason to withhold it.
-        if let Err(error) = self.app.store.submit(id, name, &receipt, &[], 0).await {
-            tracing::error!(operation = %id, code = error.code(), %error, "a receipt was not kept");
-        }
+        // The answer names the receipt: it is kept first.
+        self.app.store.submit(id, name, &receipt, &[], 0).await?;
         let store_ms = storing.elapsed().as_secs_f64() * 1000.0;
         let sign_ms = signed.as_secs_f64() * 1000.0;
         let elapsed_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(
-            operation = %id, name, outcome, bytes, elapsed_ms, sign_ms, check_ms, store_ms, "exchanged"
+            operation = short(&id.to_string()), name, outcome, bytes, elapsed_ms, sign_ms, check_ms, store_ms, "exchanged"
         );
         Ok(Receipted { id, base64: Base64::encode_string(&receipt), response })
     }
