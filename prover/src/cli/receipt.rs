@@ -1,8 +1,6 @@
 //! `verify`, `explain` and `inspect`.
 
-use std::{
-    path::Path,
-};
+use std::path::Path;
 
 use assay_verifier::{
     CallerValues, Clock, UnixMillis, explain as examine,

@@ -14,7 +14,10 @@ use apalis_postgres::PostgresStorage;
 use apalis_sqlite::SqliteStorage;
 use tokio::sync::watch;
 
-use super::{Place, Proving, Store, store::Pool, store::failed};
+use super::{
+    Place, Proving, Store,
+    store::{Pool, acquire, failed},
+};
 use crate::error::Error;
 
 /// What travels through the queue.
@@ -34,8 +37,8 @@ pub struct Queue {
 pub(super) async fn set_up(pool: &Pool) -> Result<(), Error> {
     match pool {
         // Not `setup`: it would also turn off that writes reach the disk.
-        Pool::Sqlite(db, _) => SqliteStorage::migrations().run(db).await,
-        Pool::Postgres(db) => PostgresStorage::migrations().run(db).await,
+        Pool::Sqlite(db, _) => SqliteStorage::migrations().run(&mut *acquire(db).await?).await,
+        Pool::Postgres(db) => PostgresStorage::migrations().run(&mut *acquire(db).await?).await,
     }
     .map_err(|error| failed(error.into()))
 }

@@ -40,15 +40,16 @@ macro_rules! on {
 macro_rules! transaction {
     ($store:expr, $tx:ident => $body:expr) => {
         match &$store.pool {
-            Pool::Postgres(pool) => transaction!(@ $store, pool, $tx, $body),
-            Pool::Sqlite(pool, _) => transaction!(@ $store, pool, $tx, $body),
+            Pool::Postgres(pool) => transaction!(@ $store, pool, "BEGIN", $tx, $body),
+            // Whoever reads first and writes then may be refused where another writes meanwhile.
+            Pool::Sqlite(pool, _) => transaction!(@ $store, pool, "BEGIN IMMEDIATE", $tx, $body),
         }
     };
-    (@ $store:expr, $pool:ident, $tx:ident, $body:expr) => {{
+    (@ $store:expr, $pool:ident, $begin:literal, $tx:ident, $body:expr) => {{
         $store.pool.stands()?;
         let mut held = acquire($pool).await?;
         let done = async {
-            let mut $tx = sqlx::Connection::begin(&mut *held).await?;
+            let mut $tx = sqlx::Connection::begin_with(&mut *held, $begin).await?;
             let done = $body.await?;
             match done {
                 Some(_) => $tx.commit().await?,
@@ -71,8 +72,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
-use pool::acquire;
-pub(super) use pool::{Pool, failed};
+pub(super) use pool::{Pool, acquire, failed};
 
 impl Store {
     /// Opens the store at `url`, `sqlite:PATH` or `postgres://…`, and makes its tables.
@@ -210,8 +210,7 @@ impl Store {
 
     /// The card that a job is proved under.
     pub async fn card(&self, id: &str) -> Result<Option<CardDigest>, Error> {
-        let card: Option<String> =
-            on!(self, db => sqlx::query_scalar(statements::CARD).bind(id).fetch_optional(db).await)?;
+        let card: Option<String> = on!(self, db => sqlx::query_scalar(statements::CARD).bind(id).fetch_optional(db).await)?;
         Ok(card.and_then(|card| card.parse().ok()))
     }
 

@@ -142,7 +142,9 @@ impl Proving {
                 Ok(true) => {}
                 Ok(false) => return,
                 // The lease outlives a few of these; a database that stays away ends the claim.
-                Err(error) => tracing::warn!(job = short(&claim.id), %error, "the lease was not renewed"),
+                Err(error) => {
+                    tracing::warn!(job = short(&claim.id), %error, "the lease was not renewed")
+                }
             }
         }
     }

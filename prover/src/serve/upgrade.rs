@@ -52,7 +52,13 @@ async fn round(app: &App) -> Result<(), Error> {
                 if let Some(card) = card {
                     app.latencies.saw_proof(card, prove_ms);
                 }
-                tracing::info!(job = short(&job), operation = short(&given.operation), step, prove_ms, "attached");
+                tracing::info!(
+                    job = short(&job),
+                    operation = short(&given.operation),
+                    step,
+                    prove_ms,
+                    "attached"
+                );
             }
             Err(error) => {
                 app.metrics.proof(&given.name, &step, false, prove_ms);

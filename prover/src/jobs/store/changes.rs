@@ -137,8 +137,7 @@ impl Store {
         for job in parked {
             tracing::error!(job = short(&job), code = "worker-lost", "parked");
         }
-        let due: Vec<(String, String, i64, i64)> =
-            on!(self, db => sqlx::query_as(statements::DUE).bind(now).bind(now - LOST_MS).fetch_all(db).await)?;
+        let due: Vec<(String, String, i64, i64)> = on!(self, db => sqlx::query_as(statements::DUE).bind(now).bind(now - LOST_MS).fetch_all(db).await)?;
         let mut tickets = Vec::new();
         for (id, place, priority, ticket) in due {
             let won = on!(self, db => sqlx::query(statements::TICKET).bind(&id).bind(ticket).bind(now).execute(db).await

@@ -45,16 +45,7 @@ impl Pool {
 
     /// Connections to the file `path`, which is there.
     pub(super) fn sqlite(path: &Path) -> Result<Self, Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            // What was answered is on the disk, also where the power fails.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(20))
-            // What is deleted is overwritten.
-            .pragma("secure_delete", "ON");
-        Self::sqlite_with(path, options)
+        Self::sqlite_with(path, sqlite_options(path))
     }
 
     pub(super) fn sqlite_with(path: &Path, options: SqliteConnectOptions) -> Result<Self, Error> {
@@ -85,6 +76,18 @@ impl Spot {
         let file = fs::metadata(path)?;
         Ok(Self { path: path.to_owned(), device: file.dev(), inode: file.ino() })
     }
+}
+
+pub(super) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was answered is on the disk, also where the power fails.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(20))
+        // What is deleted is overwritten.
+        .pragma("secure_delete", "ON")
 }
 
 /// Makes the file of a store where there is none. It and what SQLite lays beside it are their owner's alone;
@@ -131,7 +134,7 @@ fn settled<DB: Database>(most: u32) -> PoolOptions<DB> {
 }
 
 /// A connection, soon or not at all. A pool keeps to itself why it has none: that is asked of the database.
-pub(super) async fn acquire<DB: Database>(
+pub(in crate::jobs) async fn acquire<DB: Database>(
     pool: &sqlx::Pool<DB>,
 ) -> Result<PoolConnection<DB>, Error> {
     let mut acquiring = pin!(pool.acquire());

@@ -52,7 +52,7 @@ statements! {
         SET state = 'cancelled', witness = NULL, proof = NULL, lease = NULL, finished_ms = $2
         WHERE id = $1 AND state IN ('queued', 'running', 'parked')";
     CARD = "SELECT card FROM assay_jobs WHERE id = $1";
-    CHECK = "INSERT INTO assay_meta (name, value) VALUES ($1, 'written')";
+    CHECK = "INSERT INTO assay_meta (name, value) VALUES ($1, $2)";
     CHECKED = "SELECT value FROM assay_meta WHERE name = $1";
     CHECK_OVER = "DELETE FROM assay_meta WHERE name = $1";
     CLAIM = "UPDATE assay_jobs

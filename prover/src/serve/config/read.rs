@@ -231,7 +231,12 @@ mod tests {
             ("[[llm]]\npath = 'A model'\n", None, "/A model: name", "its own"),
             ("[limits]\nsequences = 0\n[[llm]]\npath = 'a'\n", None, "limits", "0"),
             ("operations = ['a']\n[jobs]\nurl = 'mysql://h'\n", None, "jobs.url", "postgres"),
-            ("operations = ['a']\n[jobs]\nmax_priority = 10\n", None, "jobs.max_priority", "0 to 9"),
+            (
+                "operations = ['a']\n[jobs]\nmax_priority = 10\n",
+                None,
+                "jobs.max_priority",
+                "0 to 9",
+            ),
             ("operations = ['a']\n[jobs]\nheartbeat_ms = 10\n", None, "jobs.heartbeat_ms", "1000"),
             (
                 "operations = ['a']\n[jobs]\nhand_back_ms = 30000\n",

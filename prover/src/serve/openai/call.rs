@@ -116,7 +116,15 @@ impl Call {
         let sign_ms = signed.as_secs_f64() * 1000.0;
         let elapsed_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(
-            operation = short(&id.to_string()), name, outcome, bytes, elapsed_ms, sign_ms, check_ms, store_ms, "exchanged"
+            operation = short(&id.to_string()),
+            name,
+            outcome,
+            bytes,
+            elapsed_ms,
+            sign_ms,
+            check_ms,
+            store_ms,
+            "exchanged"
         );
         Ok(Receipted { id, base64: Base64::encode_string(&receipt), response })
     }
