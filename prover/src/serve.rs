@@ -35,7 +35,7 @@ pub use catalogue::Catalogue;
 pub use config::{Config, Llm, Overrides};
 pub use engine::{Asking, Engine};
 pub use fail_stop::abort_on_panic;
-pub use latency::Latencies;
+pub use latency::{Cost, Latencies};
 pub use listen::Listen;
 pub use log::begin as begin_log;
 pub use openai::{Exchange, Offered, Offers, Outcome};
