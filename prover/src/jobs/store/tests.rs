@@ -339,3 +339,61 @@ async fn a_database_that_is_away_is_named_with_its_reason() {
     assert!(said.contains("it cannot be reached") && said.contains("refused"), "{said}");
     assert!(!said.contains("secret"), "{said}");
 }
+
+/// Every statement has the same meaning there.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL: make jobs-test"]
+async fn every_change_of_a_job_on_postgres() {
+    let url = std::env::var("ASSAY_TEST_POSTGRES").unwrap();
+    let opened = join_all((0..4).map(|_| Store::open(&url, rules()))).await;
+    let store = opened.into_iter().map(Result::unwrap).next_back().unwrap();
+    // Numbers of this run alone: the database may hold others.
+    let first = u64::from(u32::from_le_bytes(crate::random::bytes().unwrap())) << 8;
+    let before = store.census().await.unwrap();
+    let count = |census: &Census, state| census.jobs.get(&state).copied().unwrap_or(0);
+    for number in first..first + 4 {
+        submit(&store, number).await.unwrap();
+    }
+    assert!(submit(&store, first).await.is_err(), "kept twice");
+    let id = |number: u64| format!("{:032x}", first + number);
+    assert!(prove(&store, first).await.unwrap());
+    assert!(store.cancel(&id(1)).await.unwrap() && !store.cancel(&id(1)).await.unwrap());
+    let claim = store.claim(&id(2)).await.unwrap().unwrap();
+    assert!(store.renew(&claim).await.unwrap());
+    store.hand_back(&claim).await.unwrap();
+    let claim = store.claim(&id(2)).await.unwrap().unwrap();
+    let error = Error::Witness { why: "spoilt".to_owned() };
+    store.fail(&claim, &error, true).await.unwrap();
+    assert_eq!(store.job(&id(2)).await.unwrap().unwrap().state(), State::Parked);
+    assert!(store.retry(&id(2)).await.unwrap());
+    let claim = store.claim(&id(2)).await.unwrap().unwrap();
+    assert!(store.finish(&claim, &[1; 192], 1).await.unwrap());
+    let given = store.proved().await.unwrap();
+    let given = given.into_iter().find(|given| given.id == claim.id).unwrap();
+    store.refuse(&given, &error).await.unwrap();
+    assert_eq!(store.job(&id(2)).await.unwrap().unwrap().state(), State::Queued);
+    let mut parked = 0;
+    while parked < 2 {
+        parked += store.park_unknown().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let census = store.census().await.unwrap();
+    assert!(census.parked["key-unknown"] >= 2, "{census:?}");
+    assert!(store.announce(&[card(1)]).await.unwrap() >= 2);
+    store.due().await.unwrap();
+    assert!(store.backlog().await.unwrap().open >= 2);
+    for state in [State::Cancelled, State::Done] {
+        assert_eq!(count(&census, state), count(&before, state) + 1, "{state:?}");
+    }
+    assert!(store.card(&id(3)).await.unwrap() == Some(card(1)));
+    assert!(
+        store.keeps_witness(&id(3)).await.unwrap() && !store.keeps_witness(&id(0)).await.unwrap()
+    );
+    assert!(!store.jobs(Some(State::Done)).await.unwrap().is_empty());
+    assert!(store.jobs(None).await.unwrap().len() >= 4);
+    store.check().await.unwrap();
+    assert!(Store::existing(&url, rules()).await.is_ok());
+    for number in 2..4 {
+        assert!(store.cancel(&id(number)).await.unwrap());
+    }
+}
