@@ -397,3 +397,59 @@ async fn every_change_of_a_job_on_postgres() {
         assert!(store.cancel(&id(number)).await.unwrap());
     }
 }
+
+/// What stands between a store and its database, until it is dropped.
+struct Way(tokio::task::JoinSet<()>);
+
+impl Way {
+    async fn open(port: u16, socket: &str) -> (Self, u16) {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (socket, mut tasks) = (socket.to_owned(), tokio::task::JoinSet::new());
+        tasks.spawn(async move {
+            let mut open = tokio::task::JoinSet::new();
+            while let Ok((mut here, _)) = listener.accept().await {
+                let mut there = tokio::net::UnixStream::connect(&socket).await.unwrap();
+                open.spawn(async move {
+                    let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+                });
+            }
+        });
+        (Self(tasks), port)
+    }
+
+    async fn close(mut self) {
+        self.0.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL: make jobs-test"]
+async fn a_database_that_goes_and_comes_again_on_postgres() {
+    let url = std::env::var("ASSAY_TEST_POSTGRES").unwrap();
+    let socket = format!("{}/.s.PGSQL.5432", url.split_once("?host=").unwrap().1);
+    let (way, port) = Way::open(0, &socket).await;
+    let url = format!("postgres://assay@127.0.0.1:{port}/assay");
+    let store = Store::open(&url, rules()).await.unwrap();
+    let first = u64::from(u32::from_le_bytes(crate::random::bytes().unwrap())) << 8;
+    submit(&store, first).await.unwrap();
+    store.check().await.unwrap();
+    way.close().await;
+    // Connections that broke off say so; then there is none, and that is said with its reason.
+    let mut said = String::new();
+    while !said.contains("it cannot be reached") {
+        let error = submit(&store, first + 1).await.unwrap_err();
+        assert_eq!(error.code(), "store-unavailable", "{error}");
+        said = error.to_string();
+    }
+    assert!(said.contains("refused"), "{said}");
+    assert_eq!(store.check().await.unwrap_err().code(), "store-unavailable");
+    let (way, _) = Way::open(port, &socket).await;
+    submit(&store, first + 1).await.unwrap();
+    store.check().await.unwrap();
+    for number in first..first + 2 {
+        assert!(store.receipt(digest(number)).await.unwrap().is_some());
+        assert!(store.cancel(&format!("{number:032x}")).await.unwrap());
+    }
+    way.close().await;
+}
