@@ -126,7 +126,9 @@ fn settled<DB: Database>(most: u32) -> PoolOptions<DB> {
         _: PoolConnectionMetadata,
     ) -> BoxFuture<'_, sqlx::Result<bool>> {
         Box::pin(async move {
-            connection.ping().await?; // what was begun, rolling back included, is over then
+            if connection.is_in_transaction() {
+                connection.ping().await?; // it may be rolling back, and be done with it then
+            }
             Ok(!connection.is_in_transaction())
         })
     }
