@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use assay_tests::service::{Service, folder};
+use assay_tests::service::{Process, Service, folder};
 use assay_verifier::receipt::Receipt;
 use serde_json::{Value, json};
 
@@ -42,6 +42,36 @@ fn two_that_begin_at_once_share_their_keys() {
         let ended = services[other].wait_for(&jobs, Duration::from_secs(60));
         assert_eq!(ended[0]["stage"], "done", "{}", ended[0]);
     }
+}
+
+/// The keys are gone when the service begins again, and come back later.
+#[test]
+fn a_job_whose_key_is_gone_waits_aside_and_is_proved_when_it_is_back() {
+    let mut service = Service::start(folder("store-keys"), &format!("{QUICK}workers = 0\n"));
+    let answer = service.read_digit(7, &json!({})).json();
+    let job = answer["jobs"][0]["id"].as_str().unwrap().to_owned();
+    service.process.kill();
+    let (keys, aside) = (service.folder.join("state/keys"), service.folder.join("aside"));
+    fs::rename(&keys, &aside).unwrap();
+    service.start_again();
+    let parked = service.wait_for(&[job.clone()], Duration::from_secs(60));
+    assert_eq!(
+        (&parked[0]["stage"], &parked[0]["reason"]["code"]),
+        (&json!("parked"), &json!("key-unknown"))
+    );
+    assert!(service.log().contains("\"key-unknown\""), "{}", service.log());
+    service.process.kill();
+    fs::remove_dir_all(&keys).unwrap();
+    fs::rename(&aside, &keys).unwrap();
+    service.start_again();
+    let _worker =
+        Process::start(&service.folder, "worker.log", &["worker", "--config", "assay.toml"]);
+    let stage = || service.get(&format!("/v1/jobs/{job}")).json()["stage"].clone();
+    while stage() == "parked" {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let done = service.wait_for(&[job.clone()], Duration::from_secs(60));
+    assert_eq!(done[0]["stage"], "done", "{}", done[0]);
 }
 
 /// A disk of its own, in memory, gone when the test ends however it ends.
