@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use assay_tests::service::{Process, Service, folder};
+use assay_tests::service::{Process, Service, assay, folder};
 use assay_verifier::receipt::Receipt;
 use serde_json::{Value, json};
 
@@ -72,6 +72,43 @@ fn a_job_whose_key_is_gone_waits_aside_and_is_proved_when_it_is_back() {
     }
     let done = service.wait_for(&[job.clone()], Duration::from_secs(60));
     assert_eq!(done[0]["stage"], "done", "{}", done[0]);
+}
+
+/// A language model's answer names its receipt: it is kept first, or there is no answer.
+#[test]
+fn an_answer_whose_receipt_is_not_kept_is_none() {
+    let folder = folder("store-llm");
+    let config = json!({
+        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 64,
+        "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "vocab_size": 264, "max_position_embeddings": 2048,
+        "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": false
+    });
+    fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let specimen = ["llm-specimen", "config.json", "--output", "tiny", "--seed", "7"];
+    let written = Command::new(assay()).args(specimen).current_dir(&folder).status();
+    assert!(written.unwrap().success());
+    let service = Service::of(folder, "", "[[llm]]\npath = 'tiny'\n");
+    let chat = |stream: bool| {
+        let messages = json!([{"role": "user", "content": "Hello"}]);
+        let body =
+            json!({"model": "tiny", "messages": messages, "max_tokens": 5, "stream": stream});
+        service.post("/v1/chat/completions", &body)
+    };
+    let answered = chat(false);
+    assert_eq!(answered.status, 200);
+    let receipt = answered.header("assay-receipt").unwrap();
+    assert_eq!(service.get(&format!("/v1/receipts/{receipt}")).status, 200);
+    assert!(String::from_utf8(chat(true).body).unwrap().contains("assay.receipt"));
+
+    fs::remove_file(service.folder.join("state/jobs.sqlite")).unwrap();
+    let refused = chat(false);
+    assert_eq!(refused.status, 500);
+    assert_eq!(refused.json()["error"]["code"], "receipt_failed", "{}", refused.json());
+    assert!(refused.header("assay-receipt").is_none());
+    let stream = String::from_utf8(chat(true).body).unwrap();
+    assert!(!stream.contains("assay.receipt") && !stream.contains("[DONE]"), "{stream}");
+    assert!(service.log().contains("store-unavailable"), "{}", service.log());
 }
 
 /// A disk of its own, in memory, gone when the test ends however it ends.
