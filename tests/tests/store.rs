@@ -54,7 +54,7 @@ fn a_job_whose_key_is_gone_waits_aside_and_is_proved_when_it_is_back() {
     let (keys, aside) = (service.folder.join("state/keys"), service.folder.join("aside"));
     fs::rename(&keys, &aside).unwrap();
     service.start_again();
-    let parked = service.wait_for(&[job.clone()], Duration::from_secs(60));
+    let parked = service.wait_for(std::slice::from_ref(&job), Duration::from_secs(60));
     assert_eq!(
         (&parked[0]["stage"], &parked[0]["reason"]["code"]),
         (&json!("parked"), &json!("key-unknown"))
@@ -70,7 +70,7 @@ fn a_job_whose_key_is_gone_waits_aside_and_is_proved_when_it_is_back() {
     while stage() == "parked" {
         thread::sleep(Duration::from_millis(20));
     }
-    let done = service.wait_for(&[job.clone()], Duration::from_secs(60));
+    let done = service.wait_for(std::slice::from_ref(&job), Duration::from_secs(60));
     assert_eq!(done[0]["stage"], "done", "{}", done[0]);
 }
 

@@ -1,5 +1,4 @@
-//! Every change of a job's state. Each is one statement that names the state it starts from: of two
-//! that try, one wins.
+//! Every change of a job's state. Each names the state that it starts from: of two that try, one wins.
 
 use assay_verifier::ids::CardDigest;
 
