@@ -83,15 +83,17 @@ test: check build page nitro openai
 .PHONY: openai
 openai: $(OPENAI)/ready node_modules/.package-lock.json
 
-## soak: kills workers 50 times in the midst of their proofs, and counts what is lost
+## soak: kills workers 50 times in the midst of their proofs, fills a small disk 3 times, and counts what is lost
 .PHONY: soak
 soak: build
 	@ASSAY_KILLS=50 cargo test --release -p assay-tests --test service -- --nocapture workers_are_killed
+	cargo test --release -p assay-tests --test store -- --ignored --nocapture disk_was_full
 
 ## jobs-test: three workers share 200 jobs on PostgreSQL while two of them are killed
 .PHONY: jobs-test
 jobs-test: build
 	@scripts/prerequisites.sh postgres
+	scripts/postgres.sh cargo test --release -p assay-prover --lib -- --ignored on_postgres
 	scripts/postgres.sh cargo test --release -p assay-tests --test service -- --ignored --nocapture on_postgres
 
 ## api-test: schemathesis against the HTTP interface

@@ -167,6 +167,20 @@ pub enum Error {
         /// What it said.
         why: String,
     },
+    /// There is no job store where one was expected.
+    #[error("there is no job store: {why}")]
+    StoreMissing {
+        /// Where it was looked for, and what was found.
+        why: String,
+    },
+    /// The job store can do nothing now.
+    #[error("job store: {what}: {why}")]
+    StoreUnavailable {
+        /// What keeps it, for whoever asked.
+        what: &'static str,
+        /// What the database or its driver said.
+        why: String,
+    },
     /// A file cannot be read.
     #[error("{}: {why}", path.display())]
     Unreadable {
@@ -229,6 +243,8 @@ impl Error {
             Self::Panicked { .. } => "panicked",
             Self::PublicNotDisclosed { .. } => "public-not-disclosed",
             Self::Store { .. } => "store",
+            Self::StoreMissing { .. } => "store-missing",
+            Self::StoreUnavailable { .. } => "store-unavailable",
             Self::Unreadable { .. } => "unreadable",
             Self::Unwritable { .. } => "unwritable",
             Self::Usage { .. } => "usage",

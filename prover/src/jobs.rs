@@ -9,6 +9,8 @@
 //!    └── on request ── parked ◄───────────┘       parked: attempts used up
 //! ```
 //!
+//! A job whose key no living process has is parked, too (`key-unknown`), until one of them says that it has it.
+//!
 //! A claim counts an attempt before the work starts, so that a job that kills its worker is parked in
 //! the end, until somebody has it tried again. A claim is a lease: its worker renews it while it proves,
 //! and once it has lapsed another worker may claim. A result is written once, by whoever holds the lease; it is believed only after
@@ -21,7 +23,7 @@ mod seal;
 mod store;
 mod worker;
 
-pub use job::{Attached, Backlog, Claim, Job, NewJob, Place, State};
+pub use job::{Attached, Backlog, Census, Claim, Job, NewJob, Place, State};
 pub use queue::Queue;
 pub use seal::SealKey;
 pub use store::Store;
@@ -55,6 +57,12 @@ impl Rules {
         Duration::from_secs(1u64 << attempts.saturating_sub(1).min(16))
             .min(Duration::from_secs(300))
     }
+}
+
+/// As much of an id as a log may have: enough to find the job or receipt in the store, and of no use to
+/// whoever has the log alone. Who knows the whole id can read what it stands for.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or_default()
 }
 
 /// The system's clock, in milliseconds since 1970, as the table has it.

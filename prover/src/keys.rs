@@ -1,7 +1,10 @@
 //! Proving keys and their cards, kept on disk by circuit: made once, by a single party, where an
 //! operation needs one and has none.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use assay_verifier::{
     card::{Card, Setup},
@@ -12,7 +15,11 @@ use assay_zkml::{
     write_proving_key,
 };
 
-use crate::{error::Error, files::write_atomically, run::Progress};
+use crate::{
+    error::Error,
+    files::{locked, private_folder, write_atomically},
+    run::Progress,
+};
 
 /// A folder of keys.
 #[derive(Clone, Debug)]
@@ -60,30 +67,44 @@ impl KeyStore {
         let version = format!("v{KEY_FILE_VERSION}");
         let folder = self.folder.join(version).join(compiled.circuit().to_string());
         let (key_path, card_path) = (folder.join("proving.key"), folder.join("card.cbor"));
-        // The card is written last: with it the pair is whole.
-        if let Ok(card) = fs::read(&card_path) {
-            let proving = read_proving_key(&key_path, compiled.circuit())?;
-            let read = Card::from_bytes(&card)?;
-            if !fits(&read, compiled, model, &proving) {
-                let why = "the card beside it is of another key, model or manifest".to_owned();
-                return Err(Error::Key { path: key_path, why });
-            }
-            return Ok(Keys { proving, card });
+        let there = || read(&key_path, &card_path, model, compiled);
+        if let Some(keys) = there()? {
+            return Ok(keys);
         }
         if self.missing == Missing::Refuse {
             let why = "there is no key: copy it from where the operation is served".to_owned();
             return Err(Error::Key { path: key_path, why });
         }
+        private_folder(&folder)?;
+        // Of several that begin at once, one makes the key, and the others take it.
+        let _alone = locked(&folder.join("lock"))?;
+        if let Some(keys) = there()? {
+            return Ok(keys);
+        }
         let started = progress.begin(step, "setup, by a single party");
         let setup::Keys { proving, verifying } = setup::single_party(compiled.r1cs(), &mut OsRng)?;
         let card = single_party_card(compiled, model, verifying).to_bytes();
-        fs::create_dir_all(&folder)
-            .map_err(|error| Error::Unwritable { path: folder, why: error.to_string() })?;
         write_proving_key(&key_path, &proving)?;
         write_atomically(&card_path, &card)?;
         progress.end(started);
         Ok(Keys { proving, card })
     }
+}
+
+/// The keys on disk. The card is written last: with it the pair is whole.
+fn read(
+    key_path: &Path,
+    card_path: &Path,
+    model: ModelDigest,
+    compiled: &Compiled,
+) -> Result<Option<Keys>, Error> {
+    let Ok(card) = fs::read(card_path) else { return Ok(None) };
+    let proving = read_proving_key(key_path, compiled.circuit())?;
+    if !fits(&Card::from_bytes(&card)?, compiled, model, &proving) {
+        let why = "the card beside it is of another key, model or manifest".to_owned();
+        return Err(Error::Key { path: key_path.to_owned(), why });
+    }
+    Ok(Some(Keys { proving, card }))
 }
 
 /// Whether a card is of this key, circuit, model and manifest. The circuit alone is not enough: it does

@@ -11,6 +11,7 @@ pub mod attester;
 mod bounded;
 pub mod choice;
 pub mod cli;
+pub mod clock;
 pub mod dataset;
 pub mod definition;
 pub mod engine;

@@ -35,6 +35,7 @@ pub use proof::{ProofTask, Witnessed, attach};
 use crate::{
     attester::Attester,
     choice::Choice,
+    clock::Clock,
     definition::{Definition, Function},
     engine::TeeEngine,
     error::Error,
@@ -70,12 +71,23 @@ pub struct Tee<'a> {
     engine: &'a dyn TeeEngine,
     attester: &'a dyn Attester,
     session: Option<Session>,
+    clock: Clock,
 }
 
 impl<'a> Tee<'a> {
     /// Without a session: the first operation that needs one begins it.
-    pub const fn new(engine: &'a dyn TeeEngine, attester: &'a dyn Attester) -> Self {
-        Self { engine, attester, session: None }
+    pub fn new(engine: &'a dyn TeeEngine, attester: &'a dyn Attester) -> Self {
+        Self { engine, attester, session: None, clock: Clock::default() }
+    }
+
+    /// The same by another clock.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The time, by its clock.
+    pub(crate) fn now(&self) -> Result<UnixMillis, Error> {
+        self.clock.now()
     }
 
     /// What vouches here.
@@ -94,10 +106,11 @@ impl<'a> Tee<'a> {
 
     fn session(&mut self) -> Result<&Session, Error> {
         // The old key is wiped before a new one is made.
-        let live = self.session.take().filter(|session| !session.is_over());
+        let now = self.now()?;
+        let live = self.session.take().filter(|session| !session.is_over(now));
         let session = match live {
             Some(session) => session,
-            None => Session::begin(self.attester)?,
+            None => Session::begin(self.attester, now)?,
         };
         Ok(self.session.insert(session))
     }

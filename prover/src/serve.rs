@@ -40,7 +40,7 @@ pub use catalogue::Catalogue;
 pub use config::{Config, Llm, Overrides};
 pub use engine::{Asking, Engine};
 pub use fail_stop::abort_on_panic;
-pub use latency::Latencies;
+pub use latency::{Cost, Latencies};
 pub use listen::Listen;
 pub use log::begin as begin_log;
 pub use openai::{Exchange, Offered, Offers, Outcome};
@@ -50,6 +50,7 @@ use crate::{
     attester::{self, Nsm},
     engine::TeeEngine,
     error::Error,
+    files::private_folder,
     jobs::{Place, Proving, SealKey, Store, Workers},
     keys::KeyStore,
     random,
@@ -63,6 +64,7 @@ pub fn run(config: Config, engine: &dyn TeeEngine) -> Result<(), Error> {
     if Nsm::is_present() {
         abort_on_panic();
     }
+    private_folder(&config.state)?;
     let (llms, mut turns) = llm::load(&config, engine)?;
     let digests: Vec<_> = llms.all().map(|offered| offered.digest()).collect();
     let digest = config.digest(&digests)?;

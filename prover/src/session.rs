@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use assay_verifier::{
+    UnixMillis,
     evidence::{Evidence, session_user_data, tee_message, tee_statement},
     ids::{Nonce, OperationDigest},
 };
@@ -21,11 +22,13 @@ pub struct Session {
     key: SigningKey,
     document: Vec<u8>,
     begun: Instant,
+    /// The same by the wall clock, which verifiers hold the document against.
+    dated: UnixMillis,
 }
 
 impl Session {
-    /// Makes a key and has it attested.
-    pub fn begin(attester: &dyn Attester) -> Result<Self, Error> {
+    /// Makes a key and has it attested, at `now`.
+    pub fn begin(attester: &dyn Attester, now: UnixMillis) -> Result<Self, Error> {
         let key = new_key()?;
         let public_key = key.verifying_key().to_sec1_point(false);
         let document = attester.attest(&Request {
@@ -33,12 +36,14 @@ impl Session {
             user_data: Some(session_user_data(public_key.as_bytes()).to_vec()),
             nonce: None,
         })?;
-        Ok(Self { key, document, begun: Instant::now() })
+        Ok(Self { key, document, begun: Instant::now(), dated: now })
     }
 
-    /// Whether the key has reached the end of its life (monotonic time).
-    pub fn is_over(&self) -> bool {
-        self.begun.elapsed() >= LIFE
+    /// Whether the key has reached the end of its life at `now`: by monotonic time, or because the wall clock
+    /// was set, and the document is from long ago or from the future for whoever verifies it.
+    pub fn is_over(&self, now: UnixMillis) -> bool {
+        let life = u64::try_from(LIFE.as_millis()).unwrap_or(u64::MAX);
+        self.begun.elapsed() >= LIFE || now < self.dated || now.since(self.dated) >= life
     }
 
     /// Signs that this enclave executed `steps` of the operation itself.

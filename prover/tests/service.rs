@@ -278,7 +278,7 @@ async fn a_worker_is_not_believed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_kills_its_workers_is_parked_and_one_can_be_cancelled() {
     let service = Service::start(0, "max_attempts = 2\nmissed_heartbeats = 1").await;
-    let (_, answer) = service.decide(&json!({"priority": 3})).await;
+    let (_, answer) = service.decide(&json!({})).await;
     let id = job(&answer);
     for attempt in 1..=2 {
         let claim = service.store.claim(id).await.unwrap().unwrap();

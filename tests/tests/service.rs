@@ -61,6 +61,10 @@ fn a_digit_is_answered_at_once_and_its_proof_attached_later() {
     let log = service.log();
     assert!(log.contains("\"answered\"") && log.contains("\"attached\""), "{log}");
     assert!(!log.contains(NONCE) && !log.contains("iVBOR"), "{log}");
+    // Nor whole ids, which open what they name.
+    let operation = answer["operation"].as_str().unwrap();
+    assert!(log.contains(&operation[..8]) && !log.contains(&operation[..9]), "{log}");
+    assert!(log.contains(&job[..8]) && !log.contains(&job[..9]), "{log}");
     let metrics = service.metrics();
     assert!(metrics.contains("assay_jobs{state=\"done\"} 1"), "{metrics}");
     let mut service = service;
@@ -210,7 +214,12 @@ fn an_operator_looks_after_jobs() {
     assert!(code == Some(1) && words.contains("left as it is: queued"), "{words}");
     assert_eq!(jobs(&["cancel", &job]), (Some(0), format!("{job}\tcancelled\n")));
     assert_eq!(service.get(&format!("/v1/jobs/{job}")).json()["stage"], "cancelled");
-    assert_eq!(jobs(&["list", "--stage", "waiting"]).0, Some(2));
+    let (code, words) = jobs(&["list", "--stage", "waiting"]);
+    assert!(code == Some(2) && words.contains("cancelled, done, parked, proved"), "{words}");
+    // Whoever looks in the wrong place makes nothing there.
+    let (code, words) = jobs(&["list", "--state", "parked"]);
+    assert!(code == Some(2) && words.contains("there is no job store"), "{words}");
+    assert!(!service.folder.join("parked").exists());
 }
 
 /// Kills workers in the midst of their proofs; `ASSAY_KILLS` says how often (`make soak`: 50).

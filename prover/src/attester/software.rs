@@ -10,7 +10,7 @@ mod key_file;
 use std::{
     path::Path,
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use assay_verifier::attestation::Root;
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256, Sha384};
 
 use self::{certificates::Chain, document::Statement, key_file::RootKey};
 use super::{Attester, Error, Request};
+use crate::clock::Clock;
 
 /// The development attester of one installation.
 ///
@@ -33,21 +34,31 @@ pub struct Software {
     module_id: String,
     /// The certificates below the root; made anew before the leaf lapses.
     chain: Mutex<Chain>,
+    clock: Clock,
 }
 
 impl Software {
     /// Opens the attester of `directory`, making its root at the first time.
     pub fn open(directory: &Path, configuration: Option<[u8; 32]>) -> Result<Self, Error> {
-        let root_key = RootKey::open_or_make(directory, now()?)?;
+        Self::open_at(directory, configuration, Clock::default())
+    }
+
+    /// The same by another clock.
+    pub fn open_at(
+        directory: &Path,
+        configuration: Option<[u8; 32]>,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let root_key = RootKey::open_or_make(directory, clock.since_1970())?;
         let root = Root::named(&root_key.certificate)
             .map_err(|error| Error::Certificate { why: error.to_string() })?;
         let installation = hex::encode(Sha256::digest(&root_key.certificate));
         let instance = format!("i-{}", installation.get(..17).unwrap_or_default());
-        let launched = now()?;
+        let launched = clock.since_1970();
         let module_id = format!("{instance}-enc{:012x}0000", millis(launched)? & 0xffff_ffff_ffff);
         let registers = registers(&executable()?, &instance, configuration);
         let chain = Mutex::new(Chain::make(&root_key, &instance, &module_id, launched)?);
-        Ok(Self { root_key, root, registers, instance, module_id, chain })
+        Ok(Self { root_key, root, registers, instance, module_id, chain, clock })
     }
 
     /// A document as if it were `at`: the chain is made anew where its leaf does not cover that.
@@ -70,7 +81,7 @@ impl Software {
 
 impl Attester for Software {
     fn attest(&self, request: &Request) -> Result<Vec<u8>, Error> {
-        self.attest_at(request, now()?)
+        self.attest_at(request, self.clock.since_1970())
     }
 
     fn root(&self) -> &Root {
@@ -120,11 +131,6 @@ fn registers(
 /// A register's next value: SHA-384(value ‖ data).
 fn extend(register: [u8; 48], data: &[u8]) -> [u8; 48] {
     Sha384::new().chain_update(register).chain_update(data).finalize().into()
-}
-
-/// Time since 1970.
-fn now() -> Result<Duration, Error> {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(|_| Error::Clock)
 }
 
 fn millis(time: Duration) -> Result<u64, Error> {

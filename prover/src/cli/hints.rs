@@ -31,6 +31,9 @@ pub(super) fn of(code: &str) -> Option<&'static str> {
         "setup-single-party" => {
             "a single party made the proving key and could forge; accept_single_party_setup accepts that"
         }
+        "store-missing" => {
+            "--state and --config say which service's jobs are meant; --stage chooses among them"
+        }
         "unreadable" => "check the path; `make build` puts assay and assay-engine side by side",
         _ => return None,
     })

@@ -1,9 +1,6 @@
 //! `verify`, `explain` and `inspect`.
 
-use std::{
-    path::Path,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::path::Path;
 
 use assay_verifier::{
     Clock, Expected, UnixMillis, explain as examine,
@@ -89,7 +86,5 @@ pub(super) fn clock(given: Option<u64>) -> Result<UnixMillis, Error> {
 
 /// The system's clock.
 pub(crate) fn now() -> Result<UnixMillis, Error> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = since.ok().and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0);
-    millis(now)
+    crate::clock::Clock::default().now()
 }

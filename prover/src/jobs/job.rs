@@ -195,19 +195,20 @@ pub struct Attached {
     pub version: i64,
 }
 
-/// How many jobs there are in each state, and how long those that wait are expected to take.
-#[derive(Clone, Debug, Default)]
+/// How much there is to do.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Backlog {
-    /// Jobs by state.
-    pub jobs: BTreeMap<State, u64>,
-    /// Expected milliseconds of proving, of all jobs that wait or run.
+    /// Jobs that wait or run.
+    pub open: u64,
+    /// Expected milliseconds of proving, of all of these.
     pub expected_ms: u64,
 }
 
-impl Backlog {
-    /// Jobs that wait or run.
-    pub fn open(&self) -> u64 {
-        let count = |state| self.jobs.get(&state).copied().unwrap_or(0);
-        count(State::Queued) + count(State::Running)
-    }
+/// How many jobs there are.
+#[derive(Clone, Debug, Default)]
+pub struct Census {
+    /// By state.
+    pub jobs: BTreeMap<State, u64>,
+    /// Those that are parked, by the reason's code.
+    pub parked: BTreeMap<String, u64>,
 }

@@ -14,7 +14,10 @@ use apalis_postgres::PostgresStorage;
 use apalis_sqlite::SqliteStorage;
 use tokio::sync::watch;
 
-use super::{Place, Proving, Store, store::Pool, store::failed};
+use super::{
+    Place, Proving, Store,
+    store::{Pool, acquire, failed},
+};
 use crate::error::Error;
 
 /// What travels through the queue.
@@ -34,8 +37,8 @@ pub struct Queue {
 pub(super) async fn set_up(pool: &Pool) -> Result<(), Error> {
     match pool {
         // Not `setup`: it would also turn off that writes reach the disk.
-        Pool::Sqlite(db) => SqliteStorage::migrations().run(db).await,
-        Pool::Postgres(db) => PostgresStorage::migrations().run(db).await,
+        Pool::Sqlite(db, _) => SqliteStorage::migrations().run(&mut *acquire(db).await?).await,
+        Pool::Postgres(db) => PostgresStorage::migrations().run(&mut *acquire(db).await?).await,
     }
     .map_err(|error| failed(error.into()))
 }
@@ -54,7 +57,7 @@ impl Queue {
             let ticket = Ticket { job: job.clone() };
             let ticket: Task<Ticket> = TaskBuilder::new(ticket).priority(priority).build();
             let sent = match &self.store.pool {
-                Pool::Sqlite(db) => {
+                Pool::Sqlite(db, _) => {
                     let mut queue = SqliteStorage::new(db).with_config(self.sqlite(*place));
                     queue.push_task(ticket).await.map_err(|error| error.to_string())
                 }
@@ -71,7 +74,7 @@ impl Queue {
     /// Deletes the tickets that were handled.
     pub async fn sweep(&self) -> Result<(), Error> {
         match &self.store.pool {
-            Pool::Sqlite(db) => {
+            Pool::Sqlite(db, _) => {
                 sqlx::query("DELETE FROM Jobs WHERE status = 'Done'").execute(db).await.map(drop)
             }
             Pool::Postgres(db) => {
@@ -109,7 +112,7 @@ impl Queue {
             }};
         }
         let ended = match &self.store.pool {
-            Pool::Sqlite(db) => run!(SqliteStorage::new(db).with_config(self.sqlite(place))),
+            Pool::Sqlite(db, _) => run!(SqliteStorage::new(db).with_config(self.sqlite(place))),
             Pool::Postgres(db) => run!(PostgresStorage::new(db).with_config(self.postgres(place))),
         };
         ended.map_err(|error| Error::Store { why: error.to_string() })

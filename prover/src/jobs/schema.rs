@@ -1,11 +1,11 @@
 //! The tables. `$blob` is the one word in which SQLite and Postgres differ.
 
-/// Statements that make the tables where they are not there yet.
+/// Statements that make the tables where they are not there yet, in one transaction.
 pub(super) fn statements(blob: &str) -> Vec<String> {
     TABLES.iter().map(|statement| statement.replace("$blob", blob)).collect()
 }
 
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 10] = [
     "CREATE TABLE IF NOT EXISTS assay_receipts (
         digest TEXT PRIMARY KEY,
         receipt $blob NOT NULL,
@@ -38,6 +38,19 @@ const TABLES: [&str; 4] = [
         started_ms BIGINT,
         finished_ms BIGINT
     )",
-    "CREATE INDEX IF NOT EXISTS assay_jobs_state ON assay_jobs (state, not_before_ms)",
+    // Counts and lists of a state read this alone, and never a row of another state.
+    "CREATE INDEX IF NOT EXISTS assay_jobs_in_state ON assay_jobs (state, created_ms, expected_ms, reason_code)",
+    "DROP INDEX IF EXISTS assay_jobs_state",
+    "CREATE INDEX IF NOT EXISTS assay_jobs_of_card ON assay_jobs (card, state)",
+    "CREATE INDEX IF NOT EXISTS assay_jobs_by_age ON assay_jobs (created_ms)",
     "CREATE TABLE IF NOT EXISTS assay_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    // Cards, and when a process last said that it has the key.
+    "CREATE TABLE IF NOT EXISTS assay_holders (card TEXT PRIMARY KEY, seen_ms BIGINT NOT NULL)",
+    // Jobs that ended for good are counted as they end.
+    "CREATE TABLE IF NOT EXISTS assay_ended (state TEXT PRIMARY KEY, jobs BIGINT NOT NULL)",
+    // Once: those that ended before there was this table.
+    "INSERT INTO assay_ended (state, jobs)
+        SELECT state, COUNT(*) FROM assay_jobs
+        WHERE state IN ('cancelled', 'done') AND NOT EXISTS (SELECT 1 FROM assay_ended)
+        GROUP BY state",
 ];

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{ErrorKind, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
 };
 
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::Error,
+    files::private_folder,
     random,
     run::{ProofTask, Witnessed},
 };
@@ -31,11 +32,7 @@ impl SealKey {
     pub fn open(path: &Path, make: bool) -> Result<Self, Error> {
         let refuse = |why: String| Error::Key { path: path.to_owned(), why };
         if make {
-            match make_file(path) {
-                Ok(()) => {}
-                Err(Made::There) => {}
-                Err(Made::Failed(error)) => return Err(error),
-            }
+            make_file(path)?;
         }
         let text = Zeroizing::new(fs::read_to_string(path).map_err(|error| {
             refuse(format!("{error}; it is made where operations are served, copy it from there"))
@@ -87,38 +84,25 @@ impl SealKey {
     }
 }
 
-enum Made {
-    There,
-    Failed(Error),
-}
-
-/// Writes a new key, or finds one there: of two that make it at once, one wins and both use it.
-fn make_file(path: &Path) -> Result<(), Made> {
-    let failed = |why: String| Made::Failed(Error::Unwritable { path: path.to_owned(), why });
+/// Writes a new key, or finds one there: of several that make it at once, one wins and all use it.
+fn make_file(path: &Path) -> Result<(), Error> {
+    let failed = |why: String| Error::Unwritable { path: path.to_owned(), why };
     if path.exists() {
-        return Err(Made::There);
+        return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
-    let key = Zeroizing::new(random::bytes::<32>().map_err(Made::Failed)?);
-    let partial = path.with_extension(format!("{}.partial", std::process::id()));
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial)
-        .and_then(|mut file| {
-            writeln!(file, "{}", *Zeroizing::new(hex::encode(*key)))?;
-            file.sync_all()
-        })
-        // A link never replaces what is there.
-        .and_then(|()| fs::hard_link(&partial, path));
-    let _ = fs::remove_file(&partial); // ours alone, and of no use any more
-    match written {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Made::There),
-        Err(error) => Err(failed(error.to_string())),
+    private_folder(folder)?;
+    let key = Zeroizing::new(random::bytes::<32>()?);
+    // Its owner's alone, as temporary files are.
+    let mut file =
+        tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(error.to_string()))?;
+    writeln!(file, "{}", *Zeroizing::new(hex::encode(*key)))
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|error| failed(error.to_string()))?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error.error.to_string())),
     }
 }
 

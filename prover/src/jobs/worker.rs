@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Claim, Place, Queue, SealKey, Store, ms};
+use super::{Claim, Place, Queue, SealKey, Store, ms, short};
 use crate::{error::Error, run::Runner};
 
 /// What a worker needs: the jobs, the key that opens their witness data, and the proving keys.
@@ -53,6 +53,16 @@ impl Proving {
         }
     }
 
+    /// Says which keys are here, and parks what waits for one that is nowhere.
+    async fn announce(&self) -> Result<(), Error> {
+        let cards: Vec<_> = {
+            let runners = self.runners.read().unwrap_or_else(PoisonError::into_inner);
+            runners.keys().copied().collect()
+        };
+        self.store.announce(&cards).await?;
+        self.store.park_unknown().await.map(drop)
+    }
+
     fn runner(&self, card: CardDigest) -> Option<Runner> {
         self.runners.read().unwrap_or_else(PoisonError::into_inner).get(&card).cloned()
     }
@@ -66,7 +76,7 @@ impl Proving {
         }
         let worked = self.try_work(id).await;
         if let Err(error) = worked {
-            tracing::error!(job = id, code = error.code(), %error, "the store failed");
+            tracing::error!(job = short(id), code = error.code(), %error, "the store failed");
         }
     }
 
@@ -79,22 +89,22 @@ impl Proving {
     async fn try_work(&self, id: &str) -> Result<(), Error> {
         let Some(card) = self.store.card(id).await? else { return Ok(()) };
         let Some(runner) = self.runner(card) else {
-            tracing::warn!(job = id, %card, "left to another worker: this one has no such key");
+            tracing::warn!(job = short(id), %card, "left to another worker: this one has no such key");
             return Ok(());
         };
         let Some(claim) = self.store.claim(id).await? else { return Ok(()) };
-        tracing::info!(job = id, operation = %claim.name, step = %claim.step_name, attempt = claim.attempts, "proving");
+        tracing::info!(job = short(id), operation = %claim.name, step = %claim.step_name, attempt = claim.attempts, "proving");
         let started = Instant::now();
         let mut stop = self.stop.clone();
         let outcome = tokio::select! {
             outcome = self.prove(&claim, runner) => outcome,
             () = self.keep(&claim) => {
-                tracing::warn!(job = id, "the claim was lost or cancelled: its proof is dropped");
+                tracing::warn!(job = short(id), "the claim was lost or cancelled: its proof is dropped");
                 return Ok(());
             }
             () = grace(&mut stop, self.store.rules().hand_back) => {
                 // The proof itself cannot be interrupted; the process ends, and it with it.
-                tracing::info!(job = id, "handed back: this worker stops");
+                tracing::info!(job = short(id), "handed back: this worker stops");
                 return self.store.hand_back(&claim).await;
             }
         };
@@ -102,12 +112,12 @@ impl Proving {
         match outcome {
             Ok(proof) => {
                 let written = self.store.finish(&claim, proof.as_slice(), prove_ms).await?;
-                tracing::info!(job = id, operation = %claim.name, step = %claim.step_name, prove_ms, written, "proved");
+                tracing::info!(job = short(id), operation = %claim.name, step = %claim.step_name, prove_ms, written, "proved");
                 Ok(())
             }
             Err(error) => {
                 let hopeless = matches!(error, Error::Witness { .. } | Error::Verifier(_));
-                tracing::warn!(job = id, attempt = claim.attempts, code = error.code(), %error, hopeless, "a proof failed");
+                tracing::warn!(job = short(id), attempt = claim.attempts, code = error.code(), %error, hopeless, "a proof failed");
                 self.store.fail(&claim, &error, hopeless).await
             }
         }
@@ -132,7 +142,9 @@ impl Proving {
                 Ok(true) => {}
                 Ok(false) => return,
                 // The lease outlives a few of these; a database that stays away ends the claim.
-                Err(error) => tracing::warn!(job = %claim.id, %error, "the lease was not renewed"),
+                Err(error) => {
+                    tracing::warn!(job = short(&claim.id), %error, "the lease was not renewed")
+                }
             }
         }
     }
@@ -151,7 +163,7 @@ impl Workers {
     /// Starts `slots` workers for each of `places`; all of them together prove `slots` jobs at a time.
     pub fn start(proving: &Arc<Proving>, places: &[Place], slots: usize) -> Self {
         let queue = Queue::new(proving.store.clone());
-        let mut tasks = vec![tokio::spawn(clerk(queue.clone(), proving.stop.clone()))];
+        let mut tasks = vec![tokio::spawn(clerk(queue.clone(), Arc::clone(proving)))];
         for place in places.iter().filter(|_| slots > 0) {
             let (queue, proving, place) = (queue.clone(), Arc::clone(proving), *place);
             tasks.push(tokio::spawn(async move {
@@ -183,13 +195,19 @@ impl Workers {
 /// How soon a worker that failed is replaced.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Sends out tickets, and sweeps up those that were handled.
-async fn clerk(queue: Queue, mut stop: watch::Receiver<bool>) {
-    let mut round = 0u64;
+/// Sends out tickets, sweeps up those that were handled, and says which keys are here.
+async fn clerk(queue: Queue, proving: Arc<Proving>) {
+    let (mut round, mut stop) = (0u64, proving.stop.clone());
+    let heartbeat = proving.store.rules().heartbeat;
+    let mut next = Instant::now();
     while !*stop.borrow() {
+        let told = match next <= Instant::now() {
+            true => proving.announce().await.map(|()| next = Instant::now() + heartbeat),
+            false => Ok(()),
+        };
         let sent = queue.deliver().await;
         let swept = if round.is_multiple_of(SWEEP) { queue.sweep().await } else { Ok(()) };
-        if let Err(error) = sent.map(drop).and(swept) {
+        if let Err(error) = told.and(sent.map(drop)).and(swept) {
             tracing::warn!(code = error.code(), %error, "tickets wait: the store failed");
         }
         round += 1;

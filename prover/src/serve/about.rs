@@ -148,7 +148,8 @@ pub(super) async fn health() -> Json<Health> {
     Json(Health { status: "running" })
 }
 
-/// Whether requests are welcome: the engine answers, the store answers, and the service does not end.
+/// Whether requests are welcome: the engine answers, the store keeps what it is given, and the service does not
+/// end.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "ready", tag = "about",
     responses(
@@ -160,7 +161,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
     if *app.stopped().borrow() {
         return Err(Problem::stopping());
     }
-    app.store.ping().await?;
+    app.store.check().await?;
     in_time(READY, app.engine.ping()).await?;
     Ok(Json(Health { status: "ready" }))
 }
@@ -189,7 +190,7 @@ const READY: Duration = Duration::from_secs(2);
     ),
 )]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let text = app.metrics.text(&app.store.backlog().await?);
+    let text = app.metrics.text(&app.store.census().await?);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -101,6 +101,8 @@ pub struct Jobs {
     pub max_attempts: u32,
     /// Most jobs that wait or run.
     pub max_queued: u32,
+    /// The greatest priority that a request may ask for.
+    pub max_priority: u8,
     /// How long a proof at hand may take when the process is to end; then it goes back.
     pub hand_back_ms: u64,
 }
@@ -204,6 +206,7 @@ impl Default for Jobs {
             missed_heartbeats: 3,
             max_attempts: 5,
             max_queued: 1_000,
+            max_priority: 0,
             hand_back_ms: 10_000,
         }
     }

@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     attester,
-    cli::now,
     engine::EngineError,
     error::Error,
     llm::{
@@ -71,6 +70,11 @@ impl Engine {
     pub fn new(waiting: usize) -> (Self, Asking) {
         let (sender, receiver) = mpsc::channel(waiting.max(1));
         (Self(sender), Asking(receiver))
+    }
+
+    /// How many requests wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
     }
 
     /// The first half of a run, and what it took.
@@ -212,5 +216,5 @@ pub(super) fn begin(
     request: &Request,
     tee: &mut Tee<'_>,
 ) -> Result<(Begun, Cost), Error> {
-    timed(|| runner.begin(request, tee, now()?, &mut Progress::Silent))
+    timed(|| runner.begin(request, tee, tee.now()?, &mut Progress::Silent))
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{app::App, catalogue::Offered, latency::Cost, methods::MethodName, problem::Problem};
-use crate::{choice::Choice, definition::Function, error::Error, jobs::State as JobState};
+use crate::{choice::Choice, definition::Function, error::Error};
 
 /// What is offered: steps, methods, digests, cards, and what each choice takes on this machine.
 #[utoipa::path(
@@ -21,12 +21,10 @@ use crate::{choice::Choice, definition::Function, error::Error, jobs::State as J
 )]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Listing>, Problem> {
     let backlog = app.store.backlog().await.unwrap_or_default();
-    let waiting = [JobState::Queued, JobState::Running];
-    let jobs_waiting = waiting.iter().filter_map(|state| backlog.jobs.get(state)).sum();
     let catalogue = app.catalogue();
     let operations =
         catalogue.operations().map(|offered| view(&app, offered)).collect::<Result<_, Error>>()?;
-    Ok(Json(Listing { operations, jobs_waiting }))
+    Ok(Json(Listing { operations, jobs_waiting: backlog.open }))
 }
 
 /// The operations.

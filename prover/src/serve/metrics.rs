@@ -13,7 +13,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::jobs::{Backlog, State};
+use crate::jobs::{Census, State};
 
 /// Counters of this process.
 pub(super) struct Metrics {
@@ -25,6 +25,7 @@ pub(super) struct Metrics {
     proofs: Family<ProofLabels, Counter>,
     proof_seconds: Family<NameLabels, Histogram>,
     jobs: Family<StateLabels, Gauge>,
+    parked: Family<ReasonLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -62,6 +63,11 @@ struct StateLabels {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ReasonLabels {
+    reason: String,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         // From a millisecond to about half a minute, and to about five hours.
@@ -76,6 +82,7 @@ impl Default for Metrics {
             proofs: Family::default(),
             proof_seconds: Family::new_with_constructor(long),
             jobs: Family::default(),
+            parked: Family::default(),
         };
         let mut registry = Registry::with_prefix("assay");
         registry.register("requests", "Requests answered", metrics.requests.clone());
@@ -100,6 +107,7 @@ impl Default for Metrics {
             metrics.proof_seconds.clone(),
         );
         registry.register("jobs", "Jobs in the store, by state", metrics.jobs.clone());
+        registry.register("jobs_parked", "Parked jobs, by reason", metrics.parked.clone());
         *metrics.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = registry;
         metrics
     }
@@ -136,12 +144,17 @@ impl Metrics {
         self.proofs.get_or_create(&ProofLabels { operation, step, outcome }).inc();
     }
 
-    /// Everything, with the store's backlog of now.
-    pub(super) fn text(&self, backlog: &Backlog) -> String {
+    /// Everything, with the store's jobs of now.
+    pub(super) fn text(&self, census: &Census) -> String {
         for state in State::ALL {
-            let jobs = backlog.jobs.get(&state).copied().unwrap_or(0);
+            let jobs = census.jobs.get(&state).copied().unwrap_or(0);
             let gauge = self.jobs.get_or_create(&StateLabels { state: state.name() }).clone();
             gauge.set(i64::try_from(jobs).unwrap_or(i64::MAX));
+        }
+        self.parked.clear(); // a reason that is nobody's any more
+        for (reason, jobs) in &census.parked {
+            let gauge = self.parked.get_or_create(&ReasonLabels { reason: reason.clone() }).clone();
+            gauge.set(i64::try_from(*jobs).unwrap_or(i64::MAX));
         }
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

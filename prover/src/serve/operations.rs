@@ -29,7 +29,7 @@ use super::{
 use crate::{
     definition::Definition,
     error::Error,
-    jobs::{NewJob, Place},
+    jobs::{NewJob, Place, short},
     random,
     run::{Attestation, Begun, Request},
 };
@@ -62,7 +62,7 @@ pub(super) struct RunBody<'a> {
     /// How the attested steps are attested.
     #[serde(default)]
     attestation: AttestationName,
-    /// Jobs of a higher priority are proved first.
+    /// Jobs of a higher priority are proved first. At most what the service lets its clients ask for.
     #[serde(default)]
     #[schema(maximum = 9)]
     priority: u8,
@@ -118,7 +118,17 @@ pub(super) async fn run(
     if let Err(problem) = &answered {
         app.metrics.operation(&name, problem.code(), None);
     }
-    answered.map(Json)
+    answered.map(Json).map_err(|problem| hurry(&app, &name, problem))
+}
+
+/// Says when it is worth coming again, of what waits for the engine: once it has done what waits before.
+fn hurry(app: &App, name: &str, problem: Problem) -> Problem {
+    if !["answer-timeout", "busy"].contains(&problem.code()) {
+        return problem;
+    }
+    let answer = Name::new(name).ok().and_then(|name| app.latencies.answer(&name));
+    let waiting = app.engine.waiting() as f64;
+    problem.after(answer.unwrap_or_default().ms * waiting)
 }
 
 /// What a body says.
@@ -134,9 +144,6 @@ impl Asked {
     fn read(definition: &Definition, body: &[u8]) -> Result<Self, Problem> {
         let RunBody { inputs, nonce, methods, deadline_ms, budget_cpu_ms, attestation, priority } =
             serde_json::from_slice(body)?;
-        if priority > 9 {
-            return Err(Refusal::Priority.because(format!("expected 0 to 9, found {priority}")));
-        }
         let methods = methods.map(|Object(methods)| methods);
         Ok(Self {
             nonce: claim(nonce.as_deref())?,
@@ -157,13 +164,19 @@ async fn answer(app: &Arc<App>, offered: &Offered, body: Bytes) -> Result<Answer
     let reading = runner.clone();
     let read = app.bodies.read(move || Asked::read(reading.definition(), &body));
     let Asked { inputs, nonce, wanted, attestation, priority } = read.await??;
+    let most = app.config.jobs.max_priority;
+    if priority > most {
+        let why = format!("expected at most jobs.max_priority, {most}, found {priority}");
+        return Err(Refusal::Priority.because(why));
+    }
     let backlog = app.store.backlog().await?;
     let backlog_ms = backlog.expected_ms as f64 / app.config.jobs.workers.max(1) as f64;
     let (choice, chosen_by) = wanted.choose(app, offered, backlog_ms)?;
-    let (open, most) = (backlog.open(), app.store.rules().max_queued);
+    let (open, most) = (backlog.open, app.store.rules().max_queued);
     if choice.proved().next().is_some() && open >= u64::from(most) {
         let why = format!("{open} proofs wait or run already, at most {most} may");
-        return Err(Refusal::QueueFull.because(why));
+        // Once one of them has ended.
+        return Err(Refusal::QueueFull.because(why).after(backlog_ms / open.max(1) as f64));
     }
     let request = Request { inputs, nonce, attestation, choice: choice.clone() };
     let (begun, cost) = app.engine.begin(runner.clone(), request).await?;
@@ -191,8 +204,8 @@ async fn answer(app: &Arc<App>, offered: &Offered, body: Bytes) -> Result<Answer
     app.store.submit(receipt.digest(), name, &bytes, &jobs, priority).await?;
     app.latencies.saw_answer(&definition.name, elapsed_ms);
     app.metrics.operation(name, "complete", Some(elapsed_ms));
-    let (operation, jobs_begun) = (receipt.digest(), jobs.len());
-    tracing::info!(%operation, name, elapsed_ms, %choice, jobs = jobs_begun, "answered");
+    let (operation, jobs_begun) = (receipt.digest().to_string(), jobs.len());
+    tracing::info!(operation = short(&operation), name, elapsed_ms, %choice, jobs = jobs_begun, "answered");
     Ok(Answer::new(&receipt, bytes, &choice, chosen_by, elapsed_ms, &jobs, backlog_ms))
 }
 

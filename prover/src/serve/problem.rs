@@ -26,6 +26,9 @@ pub(super) struct Problem {
     code: String,
     /// What was expected and found, for people.
     detail: String,
+    /// When it is worth coming again, in seconds, of a 503.
+    #[serde(skip)]
+    retry_after_s: u64,
 }
 
 /// What the service refuses of its own accord; the rest is an [`Error`]. docs/operating.md lists all.
@@ -108,7 +111,15 @@ impl Problem {
             status: status.as_u16(),
             code: code.to_owned(),
             detail,
+            retry_after_s: 1,
         }
+    }
+
+    /// The same, for whoever comes again after so many milliseconds.
+    pub(super) fn after(self, ms: f64) -> Self {
+        // Not for ever: that is an estimate, and others give up meanwhile.
+        let retry_after_s = (ms / 1e3).ceil().clamp(1.0, 3600.0) as u64;
+        Self { retry_after_s, ..self }
     }
 
     /// The process ends.
@@ -145,9 +156,11 @@ impl From<Error> for Problem {
             | Error::Methods { .. }
             | Error::Output { .. }
             | Error::Zkml(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::Store { .. } | Error::Libtorch(_) | Error::Attester(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Error::Store { .. }
+            | Error::StoreMissing { .. }
+            | Error::StoreUnavailable { .. }
+            | Error::Libtorch(_)
+            | Error::Attester(_) => StatusCode::SERVICE_UNAVAILABLE,
             Error::CardUnknown { .. }
             | Error::Config { .. }
             | Error::Definition { .. }
@@ -172,7 +185,10 @@ impl From<Error> for Problem {
         if status.is_server_error() {
             tracing::error!(code = error.code(), %error, "a request failed");
             // What failed inside is in the log; the code is enough to find it.
-            let detail = "the service could not do it; its log says why".to_owned();
+            let detail = match &error {
+                Error::StoreUnavailable { what, .. } => format!("the job store: {what}"),
+                _ => "the service could not do it; its log says why".to_owned(),
+            };
             return Self::new(status, error.code(), detail);
         }
         Self::new(status, error.code(), error.to_string())
@@ -204,7 +220,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_s));
         }
         response
     }

@@ -6,7 +6,12 @@ use std::{sync::Arc, time::Duration};
 use assay_verifier::receipt::Receipt;
 
 use super::app::App;
-use crate::{cli::now, error::Error, jobs::Attached, run::attach};
+use crate::{
+    cli::now,
+    error::Error,
+    jobs::{Attached, short},
+    run::attach,
+};
 
 /// Attaches proofs until the process is to end, and those that are there by then.
 pub async fn run(app: Arc<App>) {
@@ -47,11 +52,17 @@ async fn round(app: &App) -> Result<(), Error> {
                 if let Some(card) = card {
                     app.latencies.saw_proof(card, prove_ms);
                 }
-                tracing::info!(job, operation = %given.operation, step, prove_ms, "attached");
+                tracing::info!(
+                    job = short(&job),
+                    operation = short(&given.operation),
+                    step,
+                    prove_ms,
+                    "attached"
+                );
             }
             Err(error) => {
                 app.metrics.proof(&given.name, &step, false, prove_ms);
-                tracing::error!(job, operation = %given.operation, step, code = error.code(), %error, "a worker's proof was refused");
+                tracing::error!(job = short(&job), operation = short(&given.operation), step, code = error.code(), %error, "a worker's proof was refused");
                 app.store.refuse(&given, &error).await?;
             }
         }

@@ -28,7 +28,8 @@ impl RootKey {
         let path = directory.join("development-root.key");
         if !path.try_exists().map_err(at(&path))? {
             let key = new_key()?;
-            let certificate = root_certificate(&key, now)?;
+            // A clock that was ahead today may be set back tomorrow, and the root is to hold then, too.
+            let certificate = root_certificate(&key, now.saturating_sub(EARLIER))?;
             let mut bytes = Zeroizing::new(key.to_bytes().to_vec());
             // Room for both at once: growing would leave a copy of the key behind.
             bytes.reserve_exact(certificate.len());
@@ -89,6 +90,9 @@ fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf, Error> 
     .map_err(at(&temporary))?;
     Ok(temporary)
 }
+
+/// How long before it was made a root holds already.
+const EARLIER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |error| Error::File { path: path.into(), error }

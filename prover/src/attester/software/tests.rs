@@ -51,7 +51,7 @@ fn its_documents_are_accepted_where_its_root_is_named() {
     let bytes = attester.attest(&request()).unwrap();
     let document = Document::parse(&bytes).unwrap();
     let policy = policy(attester.root(), [5; 32]);
-    let live = verify_live(&document, &policy, unix(now().unwrap())).unwrap();
+    let live = verify_live(&document, &policy, unix(Clock::default().since_1970())).unwrap();
     let authentic = live.authentic();
     assert_eq!(authentic.mode(), Mode::Production);
     assert_eq!(authentic.region(), Some("development"));
@@ -71,7 +71,7 @@ fn its_documents_are_refused_where_aws_is_trusted() {
     let document = Document::parse(&bytes).unwrap();
     let mut policy = policy(attester.root(), [5; 32]);
     policy.trust = Trust::new(Root::aws_g1());
-    let refused = verify_live(&document, &policy, unix(now().unwrap())).unwrap_err();
+    let refused = verify_live(&document, &policy, unix(Clock::default().since_1970())).unwrap_err();
     assert!(matches!(refused, Refusal::RootMismatch { .. }), "{refused}");
 }
 
@@ -82,12 +82,12 @@ fn another_configuration_is_another_register() {
     let bytes = attester.attest(&request()).unwrap();
     let document = Document::parse(&bytes).unwrap();
     let policy = policy(attester.root(), [5; 32]);
-    let refused = verify_live(&document, &policy, unix(now().unwrap())).unwrap_err();
+    let refused = verify_live(&document, &policy, unix(Clock::default().since_1970())).unwrap_err();
     assert!(matches!(refused, Refusal::PcrMismatch { index: 16, .. }), "{refused}");
     let attester = Software::open(directory.path(), None).unwrap();
     let bytes = attester.attest(&request()).unwrap();
     let document = Document::parse(&bytes).unwrap();
-    let refused = verify_live(&document, &policy, unix(now().unwrap())).unwrap_err();
+    let refused = verify_live(&document, &policy, unix(Clock::default().since_1970())).unwrap_err();
     assert!(matches!(refused, Refusal::PcrMissing { index: 16, .. }), "{refused}");
 }
 
@@ -96,7 +96,7 @@ fn the_chain_is_made_anew_before_its_leaf_lapses() {
     let directory = directory();
     let attester = Software::open(directory.path(), Some([5; 32])).unwrap();
     let policy = policy(attester.root(), [5; 32]);
-    let begin = now().unwrap();
+    let begin = Clock::default().since_1970();
     let mut leaves = Vec::new();
     for minutes in [0, 90, 119, 121, 242, 24 * 60, 500 * 60] {
         let at = begin + Duration::from_secs(minutes * 60);

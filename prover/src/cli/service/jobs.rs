@@ -16,7 +16,7 @@ pub(super) fn run(args: &JobsArgs) -> Result<Outcome, Error> {
     let environment = |name: &str| std::env::var(name).ok();
     let config = Config::read(args.config.as_deref(), environment, overrides, || state(None))?;
     runtime()?.block_on(async {
-        let store = Store::open(&config.store(), config.rules()).await?;
+        let store = Store::existing(&config.store(), config.rules()).await?;
         match &args.command {
             JobsCommand::List { stage } => {
                 for job in store.jobs(*stage).await? {

@@ -173,7 +173,7 @@ impl Config {
 
 impl Config {
     /// Every number, with what it may be.
-    fn numbers(&self) -> [(&'static str, u64, RangeInclusive<u64>); 16] {
+    fn numbers(&self) -> [(&'static str, u64, RangeInclusive<u64>); 17] {
         // Of a new number, somebody has to say what it may be.
         let Jobs {
             url: _,
@@ -182,6 +182,7 @@ impl Config {
             missed_heartbeats,
             max_attempts,
             max_queued,
+            max_priority,
             hand_back_ms,
         } = self.jobs;
         let Limits {
@@ -203,6 +204,7 @@ impl Config {
             ("jobs.missed_heartbeats", missed_heartbeats.into(), 1..=1_000_000),
             ("jobs.max_attempts", max_attempts.into(), 1..=1_000_000),
             ("jobs.max_queued", max_queued.into(), 1..=1_000_000),
+            ("jobs.max_priority", max_priority.into(), 0..=9),
             ("jobs.hand_back_ms", hand_back_ms, 0..=DAY_MS),
             ("limits.connections", connections as u64, 1..=1_000_000),
             ("limits.headers_ms", headers_ms, 100..=HOUR_MS),
@@ -364,6 +366,12 @@ mod tests {
             ("[[llm]]\npath = 'A model'\n", None, "/A model: name", "its own"),
             ("[limits]\nsequences = 0\n[[llm]]\npath = 'a'\n", None, "limits.sequences", "found 0"),
             ("operations = ['a']\n[jobs]\nurl = 'mysql://h'\n", None, "jobs.url", "postgres"),
+            (
+                "operations = ['a']\n[jobs]\nmax_priority = 10\n",
+                None,
+                "jobs.max_priority",
+                "0 to 9",
+            ),
             ("operations = ['a']\n[jobs]\nheartbeat_ms = 10\n", None, "jobs.heartbeat_ms", "1000"),
             (
                 "operations = ['a']\n[jobs]\nhand_back_ms = 30000\n",

@@ -22,7 +22,7 @@ use super::{
     fault::{Code, Fault, retry},
     models::Offered,
 };
-use crate::{cli::now, error::Error};
+use crate::{cli::now, error::Error, jobs::short};
 
 /// A request whose body was read.
 pub(super) struct Call {
@@ -52,8 +52,6 @@ pub(super) struct Receipted {
     /// CBOR in base64.
     pub(super) base64: String,
     pub(super) response: Vec<u8>,
-    /// Whether it can be asked for.
-    kept: bool,
 }
 
 impl Call {
@@ -112,23 +110,23 @@ impl Call {
         let check_ms = checking.elapsed().as_secs_f64() * 1000.0;
         let name = self.offered.operation.as_str();
         let storing = Instant::now();
-        // Before anybody is told its id: who asks for it at once gets it. One that was not kept goes along.
-        let stored = self.app.store.submit(id, name, &receipt, &[], 0).await;
-        if let Err(error) = &stored {
-            tracing::error!(operation = %id, code = error.code(), %error, "a receipt was not kept");
-        }
+        // The answer names the receipt: it is kept first.
+        self.app.store.submit(id, name, &receipt, &[], 0).await?;
         let store_ms = storing.elapsed().as_secs_f64() * 1000.0;
         let sign_ms = signed.as_secs_f64() * 1000.0;
         let elapsed_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(
-            operation = %id, name, outcome, bytes, elapsed_ms, sign_ms, check_ms, store_ms, "exchanged"
+            operation = short(&id.to_string()),
+            name,
+            outcome,
+            bytes,
+            elapsed_ms,
+            sign_ms,
+            check_ms,
+            store_ms,
+            "exchanged"
         );
-        Ok(Receipted {
-            id,
-            base64: Base64::encode_string(&receipt),
-            response,
-            kept: stored.is_ok(),
-        })
+        Ok(Receipted { id, base64: Base64::encode_string(&receipt), response })
     }
 
     /// The response to a request that nothing was done for, or that failed before it was answered.
@@ -175,8 +173,7 @@ impl Receipted {
         retry(&mut response, status);
         let headers = response.headers_mut();
         let id = HeaderValue::from_str(&self.id.to_string());
-        let most = if self.kept { MAX_HEADER } else { MAX_ONLY };
-        let inline = (self.base64.len() <= most).then(|| HeaderValue::from_str(&self.base64));
+        let inline = (self.base64.len() <= MAX_HEADER).then(|| HeaderValue::from_str(&self.base64));
         for (name, value) in [("assay-receipt", Some(id)), ("assay-receipt-cbor", inline)] {
             // Digits, letters and + / = are values of a header.
             if let Some(Ok(value)) = value {
@@ -189,6 +186,3 @@ impl Receipted {
 
 /// Proxies read 4 KiB of headers, all together, as they are set up by default. FORMAT.md §11.4.
 const MAX_HEADER: usize = 2_048;
-
-/// Of a receipt that cannot be had otherwise: Node reads 16 KiB of headers.
-const MAX_ONLY: usize = 12_288;
