@@ -226,6 +226,11 @@ for (const stream of [false, true]) {
   });
 }
 
+test("an answer without a body is none", async () => {
+  const empty = async () => new Response(null, { status: 204 });
+  assert.equal(await thrown(() => client(empty).openai.chat.completions.create(asked)), "receipt-missing");
+});
+
 test("a stream is no answer in one piece", async () => {
   const relabelled = async (input, init) => {
     const answer = await fetch(input, init);

@@ -35,9 +35,14 @@ export function verifiedFetch({
       throw error;
     }
     // What is not a success is no answer to rely on; the client makes an error of it.
-    if (!answer.ok || answer.body === null) {
+    if (!answer.ok) {
       attempt.failed();
       return unverified(answer);
+    }
+    // A client makes an empty answer of status 204, and no error.
+    if (answer.body === null) {
+      attempt.failed();
+      throw new ExchangeError("receipt-missing", `an answer with a receipt has a body, found none, status ${answer.status}`);
     }
     const media = answer.headers.get("content-type")?.split(";")[0].trim().toLowerCase();
     const accept = async (receipt, response, check) => {
