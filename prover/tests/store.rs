@@ -25,7 +25,7 @@ use assay_prover::{
         schedule::{Limits, Turns},
     },
     run::{Progress, Tee},
-    serve::{App, Catalogue, Config, Cost, Engine, Latencies, Overrides, router},
+    serve::{App, Catalogue, Config, Cost, Engine, Latencies, Overrides, administration, router},
 };
 use assay_verifier::{
     evidence::Evidence,
@@ -104,6 +104,7 @@ fn config_in(folder: &Path, jobs: &str) -> Config {
 
 struct Service {
     router: Router,
+    administration: Router,
     store: Store,
     proving: Arc<Proving>,
     latencies: Arc<Latencies>,
@@ -163,12 +164,18 @@ impl Service {
             Arc::clone(&proving),
             stopped,
         );
-        let router = router(Arc::new(app));
-        Self { router, store, proving, latencies, cards, set, stop, folder }
+        let app = Arc::new(app);
+        let (router, administration) = (router(Arc::clone(&app)), administration(app));
+        Self { router, administration, store, proving, latencies, cards, set, stop, folder }
     }
 
     async fn send(&self, request: Request<Body>) -> (StatusCode, Option<String>, Vec<u8>) {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let path = request.uri().path();
+        let router = match path == "/metrics" || path.ends_with("/retry") {
+            true => &self.administration,
+            false => &self.router,
+        };
+        let response = router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let after = response.headers().get("retry-after");
         let after = after.map(|after| after.to_str().unwrap().to_owned());
