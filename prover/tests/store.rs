@@ -274,7 +274,8 @@ async fn a_job_whose_key_nobody_has_is_parked_and_says_so() {
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(service.store.backlog().await.unwrap().open, 1);
     // Tried again without the key, it is parked again; with it, it waits for a worker.
-    let retry = Request::post(format!("/v1/jobs/{id}/retry")).body(Body::empty()).unwrap();
+    let retry = Request::post(format!("/v1/jobs/{id}/retry")).header("assay-request", "1");
+    let retry = retry.body(Body::empty()).unwrap();
     assert_eq!(service.send(retry).await.0, StatusCode::OK);
     stage("parked").await;
     service.store.announce(&["cd".repeat(32).parse().unwrap()]).await.unwrap();
