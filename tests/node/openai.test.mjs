@@ -285,7 +285,7 @@ test("with hold, a stream is handed on once it is verified", async () => {
   assert.deepEqual(got, []);
 });
 
-test("a policy that takes any nonce takes no other than the question's", { todo: "until the core takes the nonce" }, async () => {
+test("a policy that takes any nonce takes no other than the question's", async () => {
   const loose = await service.policy(CHAT);
   assert.match(loose, /accept_without_own_nonce/);
   let earlier;
@@ -295,7 +295,7 @@ test("a policy that takes any nonce takes no other than the question's", { todo:
   assert.equal(await thrown(() => openai.chat.completions.create(asked)), "nonce-mismatch");
 });
 
-test("a policy with a nonce of its own accepts no answer", { todo: "until the core takes the nonce" }, async () => {
+test("a policy with a nonce of its own accepts no answer", async () => {
   const pinned = await service.policy(CHAT, "00".repeat(32));
   assert.equal(await thrown(() => client(fetch, { policy: pinned }).openai.chat.completions.create(asked)), "nonce-mismatch");
 });
@@ -361,7 +361,7 @@ test("a policy that cannot be used is refused before anything is asked", async (
   assert.throws(() => verifiedFetch({ policy: JSON.parse(policy) }), TypeError);
 });
 
-test("the report's digest is of the policy as its owner wrote it", { todo: "until the core takes the nonce" }, async () => {
+test("the report's digest is of the policy as its owner wrote it", async () => {
   const { openai, verified } = client();
   await openai.chat.completions.create(asked);
   assert.equal(verified[0].report.policy, createHash("sha256").update(policy).digest("hex"));
