@@ -11,7 +11,7 @@ import { serve } from "../../scripts/serve.mjs";
 import { explain, ready, reportText } from "../../verifier-wasm/dist/index.js";
 import { temporary } from "../node/folder.mjs";
 import { SEED, random } from "../node/random.mjs";
-import { ROOT, clock, read, typeOf, vectors } from "../node/vectors.mjs";
+import { ROOT, clock, read, typeOf, vectors, expected as known } from "../node/vectors.mjs";
 
 const all = vectors();
 const accepted = read(join(ROOT, "tests/node/fixtures/accepted_live.txt"));
@@ -34,11 +34,12 @@ test("every vector, through the package", async (t) => {
     for (const vector of all) {
       await t.test(vector.name, async () => {
         const own = expected(vector);
-        const theirs = await page.evaluate(async ({ receipt, policy, values, time }) => {
+        const theirs = await page.evaluate(async ({ receipt, policy, values, nonce, time }) => {
           const assay = await import("/package/index.js");
           await assay.ready();
           const bytes = (list) => Uint8Array.from(list);
           const options = { ...time, values: Object.fromEntries(values.map(([name, list]) => [name, bytes(list)])) };
+          if (nonce !== null) options.expectedNonce = bytes(nonce);
           try {
             const report = assay.explain(bytes(receipt), bytes(policy), options);
             return { code: report.code ?? "accepted", text: assay.reportText(report) };
@@ -48,6 +49,7 @@ test("every vector, through the package", async (t) => {
         }, {
           receipt: [...vector.receipt], policy: [...vector.policy], time: clock(vector),
           values: Object.entries(vector.values).map(([name, bytes]) => [name, [...bytes]]),
+          nonce: vector.expectedNonce ? [...vector.expectedNonce] : null,
         });
         assert.deepEqual(theirs, own);
         assert.equal(theirs.code, vector.expect);
@@ -62,6 +64,11 @@ test("every vector, through the page", async (t) => {
       const unnamed = Object.keys(vector.values).find((name) => typeOf(vector, name) === undefined);
       if (unnamed !== undefined) {
         console.log(`skipped on the page: ${vector.name}: its policy has no value ${unnamed}`);
+        continue;
+      }
+      // The page asks for the caller's nonce where the policy wants it from the caller.
+      if (vector.expectedNonce && !Buffer.from(vector.policy).includes("caller_nonce")) {
+        console.log(`skipped on the page: ${vector.name}: its policy does not ask for a nonce`);
         continue;
       }
       await t.test(vector.name, async () => {
@@ -434,6 +441,10 @@ async function give(page, vector) {
   if (await page.getAttribute("#main", "data-state") === "unusable") return;
   if (!vector.archived) await page.evaluate((ms) => (document.querySelector("#at").value = ms), String(vector.nowMs));
   await turned(page, () => page.selectOption("#clock", vector.archived ? "archived" : "at"));
+  if (vector.expectedNonce) {
+    const nonce = Buffer.from(vector.expectedNonce).toString("hex");
+    await turned(page, () => page.fill("#nonce", nonce).then(() => page.press("#nonce", "Enter")));
+  }
 }
 
 function drop(page, files) {
@@ -460,7 +471,7 @@ async function saved(page) {
 /** What Node says. */
 function expected(vector) {
   try {
-    const report = explain(vector.receipt, vector.policy, { ...clock(vector), values: vector.values });
+    const report = explain(vector.receipt, vector.policy, { ...clock(vector), ...known(vector) });
     return { code: report.code ?? "accepted", text: reportText(report) };
   } catch (error) {
     return { code: error.code, text: null };

@@ -25,6 +25,7 @@ after(() => service?.stop());
 function client(meddle = () => undefined, options = {}) {
   const told = { nonces: [], verified: [], abandoned: [] };
   const relay = async (input, init) => {
+    if (init.method === "GET") return fetch(input, init); // for a receipt, by its name
     told.nonces.push(new Headers(init.headers).get("assay-nonce"));
     return (await meddle(told.nonces.length, input, init)) ?? fetch(input, init);
   };

@@ -25,7 +25,7 @@ function refused(policy) {
 
 test("every policy that can be used is in the schema", () => {
   const texts = new Set(vectors().map(({ policy }) => Buffer.from(policy).toString()));
-  const outside = { "policy-malformed": 0, "policy-inconsistent": 0, "version-unknown": 0 };
+  const outside = { "nonce-hex": 0, "policy-malformed": 0, "policy-inconsistent": 0, "version-unknown": 0 };
   for (const text of texts) {
     const policy = JSON.parse(text);
     const code = refused(policy);

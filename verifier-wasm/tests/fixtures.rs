@@ -100,10 +100,11 @@ fn receipt() -> Receipt {
     receipt
 }
 
-/// What the learned policy says, and reviewed.
+/// What the learned policy says, reviewed, and for either clock.
 fn policy(receipt: &Receipt) -> String {
     let learned = Policy::learn(receipt).unwrap().to_json();
-    learned.replace("  \"unreviewed\": true,\n", "")
+    let archived = format!("  \"archived\": {{\"from_ms\": {NOW_MS}, \"to_ms\": {NOW_MS}}},\n");
+    learned.replace("  \"unreviewed\": true,\n", &archived)
 }
 
 /// The core agrees with the file before anything else is asked.
