@@ -113,7 +113,7 @@ fn permitted<'p>(
             Err(error) => refusal = refusal.or(Some(error)),
         }
     }
-    Err(refusal.map_or_else(|| unmatched(authentic, images), |refusal| refusal))
+    Err(refusal.unwrap_or_else(|| unmatched(authentic, images)))
 }
 
 /// That the registers are none of the images', with the difference from the first.
