@@ -48,6 +48,7 @@ pub fn decode(name: &Name, kind: &Type, bytes: Vec<u8>) -> Result<Vec<u8>, Error
 }
 
 /// Whether a picture becomes such a tensor.
+#[cfg(feature = "service")]
 pub(crate) fn takes_pictures(tensor: &TensorType) -> bool {
     white(tensor).is_some()
 }

@@ -40,6 +40,7 @@ impl<'a> Integers<'a> {
     }
 
     /// Whether something did not belong.
+    #[cfg(feature = "service")]
     pub(crate) const fn refused(&self) -> bool {
         self.refused.is_some()
     }
