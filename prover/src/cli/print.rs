@@ -60,6 +60,7 @@ pub(super) fn report(report: &Report) {
         }
     }
     steps(report);
+    claims(report);
     if !report.values.is_empty() {
         say!("values that match their commitments");
         report.values.iter().for_each(value);
@@ -100,6 +101,24 @@ fn steps(report: &Report) {
         };
         let wiring = format!("{} -> {}", join(&step.inputs), join(&step.outputs));
         say!("  {:<12} {wiring:<22} shown by {}{pending}", step.name.as_str(), step.held);
+    }
+}
+
+/// What is said of the whole and of each step, and who vouches for it.
+fn claims(report: &Report) {
+    if report.claims.is_empty() {
+        return;
+    }
+    say!("claims, and who vouches for them");
+    for claim in &report.claims {
+        let by = claim.vouched_by.join(", ");
+        say!("  {:<12} {} {} ({by})", "all", claim.field, claim.value);
+    }
+    for step in &report.steps {
+        for setting in &step.settings {
+            let by = setting.vouched_by.join(", ");
+            say!("  {:<12} {} {} ({by})", step.name.as_str(), setting.name, setting.value);
+        }
     }
 }
 
