@@ -261,7 +261,7 @@ errors! {
     OutcomeNotAccepted { found: Name }
         => "outcome-not-accepted", NotPinned, "9.3", "the policy does not accept the outcome {found}";
     /// Another card.
-    PlanCard { step: Name, expected: CardDigest, found: CardDigest }
+    PlanCard { step: Name, expected: String, found: CardDigest }
         => "plan-card", NotPinned, "9.2", "step {step} refers to card {found}, the policy pins {expected}";
     /// Another function.
     PlanFunction { step: Name, expected: String, found: String }

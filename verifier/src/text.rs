@@ -28,6 +28,16 @@ fn shows(c: char) -> bool {
         || (!c.is_ascii() && c.escape_debug().count() == 1 && !BLANK.contains(&c))
 }
 
+/// The first of them, and how many there are: a receipt may have a thousand.
+pub(crate) fn joined(count: usize, each: impl Iterator<Item = String>) -> String {
+    const MOST: usize = 32;
+    let mut text = each.take(MOST).collect::<Vec<_>>().join(", ");
+    if count > MOST {
+        text.push_str(&format!(", … ({count} in all)"));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

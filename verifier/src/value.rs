@@ -151,7 +151,11 @@ impl TensorType {
 
     /// The integers of a value, row-major. Errors: wrong length, or a type that is not integer.
     pub fn integers(&self, bytes: &[u8]) -> Result<Vec<i64>, Error> {
-        Ok(self.iterate(bytes)?.collect())
+        // Its iterator does not say how many it has, and a vector that grows takes twice as much.
+        let each = self.iterate(bytes)?;
+        let mut integers = Vec::with_capacity(self.elements());
+        integers.extend(each);
+        Ok(integers)
     }
 
     /// The same, one by one: a value may have millions.

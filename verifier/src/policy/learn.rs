@@ -29,7 +29,8 @@ impl Policy {
         };
         let rules = plan.inputs.iter().map(|name| (name.clone(), InputRule::CallerBytes));
         let mut single_party = false;
-        for (_, card) in receipt.cards() {
+        let of_a_step = |digest| operation.steps.iter().any(|step| step.card == Some(digest));
+        for (_, card) in receipt.cards().filter(|(digest, _)| of_a_step(*digest)) {
             single_party |= Card::from_bytes(card)?.setup == Setup::SingleParty;
         }
         Ok(Self {

@@ -28,15 +28,11 @@ pub(super) fn check(
     let mut checked = BTreeMap::new();
     for (digest, bytes) in receipt.cards() {
         match read(exam, receipt, digest, bytes, known) {
-            Ok(Some(card)) => {
+            Ok(card) => {
                 let says =
                     "the key is sound, and the card fits the steps that refer to it".to_owned();
                 exam.note(Check::new(CheckId::Card, Status::Pass, says).of(digest));
                 checked.insert(digest, card);
-            }
-            Ok(None) => {
-                let says = "the policy does not pin it: its key is not looked at".to_owned();
-                exam.note(Check::new(CheckId::Card, Status::Skip, says).of(digest));
             }
             Err(error) => exam.fail_of(CheckId::Card, &digest, error),
         }
@@ -44,14 +40,14 @@ pub(super) fn check(
     checked
 }
 
-/// The card with its key; `None` where no policy says whose key it is, which makes nothing of its proofs.
+/// The card with its key. Steps that refer to another card than the policy's were refused with the plan.
 fn read(
     exam: &Examination<'_>,
     receipt: &Receipt,
     digest: CardDigest,
     bytes: &[u8],
     known: &Known,
-) -> Result<Option<Checked>, Error> {
+) -> Result<Checked, Error> {
     let operation = receipt.operation();
     let card = Card::from_bytes(bytes)?;
     let steps: Vec<_> = operation.steps.iter().filter(|step| step.card == Some(digest)).collect();
@@ -61,14 +57,11 @@ fn read(
     for step in steps {
         fits(&card, step, receipt)?;
     }
-    if !exam.release.plan().steps.iter().any(|step| step.card == Some(digest)) {
-        return Ok(None);
-    }
     if card.setup == Setup::SingleParty && !exam.policy.accepts_single_party_setup() {
         return Err(Error::SetupSingleParty { key: card.key_id() });
     }
     let key = known.key(digest, &card)?;
-    Ok(Some(Checked { card, key }))
+    Ok(Checked { card, key })
 }
 
 /// The card is of this step's model, and its ports have the types of the step's values.

@@ -10,6 +10,7 @@ use crate::{
     printable,
     receipt::Receipt,
     report::TrustLine,
+    text::joined,
 };
 
 pub(super) fn bill(
@@ -18,9 +19,10 @@ pub(super) fn bill(
     cards: &BTreeMap<CardDigest, Checked>,
 ) {
     let operation = receipt.operation();
+    let mut told = BTreeSet::new();
     for (index, step) in (0u32..).zip(&operation.steps) {
         let held = held(exam, index);
-        for assumption in assumptions(exam, index, step, &held, cards) {
+        for assumption in assumptions(exam, index, step, &held, cards, &mut told) {
             exam.trust(TrustLine { step: Some(step.name.clone()), assumption });
         }
     }
@@ -31,12 +33,23 @@ pub(super) fn bill(
             "how the committed input {name} was made from anything else (a picture, a file) is not covered"
         )));
     }
-    for name in exam.release.plan().results.clone() {
-        let word = operators_word(exam, operation, &name);
+    // Results that rest on the same steps stand on one line: there may be a thousand of each.
+    let mut unshown: BTreeMap<Vec<u32>, Vec<&Name>> = BTreeMap::new();
+    for name in &exam.release.plan().results {
+        let word = operators_word(exam, operation, name);
         if !word.is_empty() {
-            let steps = super::values::names(&word);
-            exam.trust(whole(format!("result {name} rests on the operator's word at: {steps}")));
+            unshown.entry(word).or_default().push(name);
         }
+    }
+    for (word, results) in unshown {
+        let named = joined(results.len(), results.iter().map(|name| (*name).to_string()));
+        let steps =
+            word.iter().filter_map(|index| operation.steps.get(usize::try_from(*index).ok()?));
+        let steps = joined(word.len(), steps.map(|step| step.name.to_string()));
+        exam.trust(whole(match results.len() {
+            1 => format!("result {named} rests on the operator's word at: {steps}"),
+            _ => format!("results {named} rest on the operator's word at: {steps}"),
+        }));
     }
     let anywhere = |method| exam.report.steps.iter().any(|step| step.held.contains(method));
     let (attested, proved) = (anywhere(Method::Tee), anywhere(Method::Zk));
@@ -74,6 +87,7 @@ fn assumptions(
     step: &Step,
     held: &Methods,
     cards: &BTreeMap<CardDigest, Checked>,
+    told: &mut BTreeSet<Name>,
 ) -> Vec<String> {
     let mut lines = Vec::new();
     if held.is_empty() {
@@ -98,7 +112,7 @@ fn assumptions(
         lines.push("nothing: recomputed here".to_owned());
     }
     if held.contains(Method::Tee) {
-        lines.extend(of_tee(exam, index));
+        lines.extend(of_tee(exam, index, told));
     }
     let checked = step.card.and_then(|digest| cards.get(&digest));
     if let Some(checked) = checked.filter(|_| held.contains(Method::Zk)) {
@@ -107,11 +121,18 @@ fn assumptions(
     lines
 }
 
-fn of_tee(exam: &Examination<'_>, index: u32) -> Vec<String> {
+/// Root and registers of an image once, at the first step that it attests: a thousand steps may be one image's.
+fn of_tee(exam: &Examination<'_>, index: u32, told: &mut BTreeSet<Name>) -> Vec<String> {
     let Some(planned) = exam.release.plan().step(index) else { return Vec::new() };
     let mut lines = Vec::new();
     let attested = exam.attested.get(&index);
     for (name, image) in exam.release.images_of(planned).filter(|(n, _)| Some(*n) == attested) {
+        if !told.insert(name.clone()) {
+            lines.push(format!(
+                "image {name}, by its root and registers above: that its code, libtorch included, runs the model it names"
+            ));
+            continue;
+        }
         let root = image.root();
         let who = printable(root.subject_common_name());
         let sha256 = hex::encode(root.sha256());
@@ -161,7 +182,7 @@ fn of_zk(checked: &Checked) -> Vec<String> {
 }
 
 /// Steps on some path to a result for which nothing holds.
-fn operators_word(exam: &Examination<'_>, operation: &Operation, result: &Name) -> Vec<Name> {
+fn operators_word(exam: &Examination<'_>, operation: &Operation, result: &Name) -> Vec<u32> {
     let mut wanted: BTreeSet<u32> = (0u32..)
         .zip(&operation.values)
         .filter(|(_, value)| value.name == *result)
@@ -173,7 +194,7 @@ fn operators_word(exam: &Examination<'_>, operation: &Operation, result: &Name) 
         if step.outputs.iter().any(|output| wanted.contains(output)) {
             wanted.extend(&step.inputs);
             if held(exam, index).is_empty() {
-                word.push(step.name.clone());
+                word.push(index);
             }
         }
     }

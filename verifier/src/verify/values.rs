@@ -17,7 +17,7 @@ use crate::{
 /// Most integers of a value that a report repeats.
 const SHOWN_INTEGERS: usize = 4096;
 /// Most integers of all values together.
-const SHOWN_IN_ALL: usize = 1 << 16;
+const SHOWN_IN_ALL: usize = 1 << 15;
 
 /// Values whose bytes are known and match their commitments, by index.
 pub(super) type Opened = BTreeMap<u32, Vec<u8>>;

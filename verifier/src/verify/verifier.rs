@@ -135,7 +135,7 @@ impl<'a> Verifier<'a> {
             values::check(&mut exam, receipt, openings, self.expected);
             if exam.accepts() {
                 let room = self.bytes.checked_div(16).unwrap_or_default();
-                return zk::statements(&exam, receipt, &cards, openings.opened(), room);
+                return zk::statements(receipt, &cards, openings.opened(), room);
             }
         }
         Vec::new()

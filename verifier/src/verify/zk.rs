@@ -28,12 +28,6 @@ pub(super) fn check(
     until: Until,
 ) {
     for (index, step, proof) in proofs(receipt) {
-        // A card other than the pinned one was refused with the plan.
-        if pinned(exam, index).is_none() {
-            let says = "the policy pins no card for this step: ignored".to_owned();
-            exam.note(Check::new(CheckId::ZkProof, Status::Skip, says).of(&step.name));
-            continue;
-        }
         let outcome = claimed(receipt, index, step, cards, proof, opened)
             .and_then(|statement| known.check(&statement));
         match outcome {
@@ -57,7 +51,6 @@ pub(super) fn check(
 /// What the proofs claim that [`check`] would look at, as far as they can be read, for a batch: no more of them than have
 /// public inputs in proportion to the receipt, since all are kept until the last receipt is read.
 pub(super) fn statements(
-    exam: &Examination<'_>,
     receipt: &Receipt,
     cards: &BTreeMap<CardDigest, Checked>,
     opened: &Opened,
@@ -67,7 +60,7 @@ pub(super) fn statements(
     for (index, step, proof) in proofs(receipt) {
         let checked = step.card.and_then(|digest| cards.get(&digest));
         let inputs = checked.map_or(0, |checked| checked.card.public_inputs());
-        if pinned(exam, index).is_none() || inputs > room {
+        if inputs > room {
             continue;
         }
         if let Ok(statement) = claimed(receipt, index, step, cards, proof, opened) {
@@ -85,10 +78,6 @@ fn proofs(receipt: &Receipt) -> impl Iterator<Item = (u32, &Step, &[u8])> {
         let step = receipt.operation().steps.get(usize::try_from(*index).ok()?)?;
         Some((*index, step, proof.as_slice()))
     })
-}
-
-fn pinned(exam: &Examination<'_>, index: u32) -> Option<CardDigest> {
-    exam.release.plan().step(index).and_then(|planned| planned.card)
 }
 
 /// What a proof claims: that the circuit of the card's key joins the values of this step, in this

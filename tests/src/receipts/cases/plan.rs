@@ -33,6 +33,20 @@ pub(super) const ROWS: &[Row] = &[
     ("plan_other_model", "plan-function", "another model for the features", |case| {
         case.fixture.steps[0].function = Function::Model(ModelDigest::new([0; 32]));
     }),
+    (
+        "plan_card_unsaid",
+        "plan-card",
+        "tee is demanded, and the step promises zk as well",
+        |case| {
+            let step = &mut case.policy["releases"][0]["plan"]["steps"][1];
+            *step = serde_json::json!({
+                "name": "head", "function": step["function"], "settings": {}, "inputs": ["features"],
+                "outputs": ["logits"], "evidence": [["tee"]], "images": ["image-0"],
+            });
+            case.fixture.steps[1].methods = Methods::of(&[Method::Tee, Method::Zk]);
+            case.fixture.attested = vec![0, 1];
+        },
+    ),
     ("plan_other_setting", "plan-setting", "two threads", |case| {
         case.fixture.steps[0].settings = [(name("threads"), Setting::Int(2))].into();
     }),

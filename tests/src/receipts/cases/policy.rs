@@ -160,6 +160,12 @@ pub(super) const ROWS: &[Row] = &[
     ("policy_alternative_twice", "policy-inconsistent", "one alternative twice", |case| {
         case.policy["releases"][0]["plan"]["steps"][0]["evidence"] = json!([["tee"], ["tee"]]);
     }),
+    ("policy_input_twice", "policy-inconsistent", "a plan that names an input twice", |case| {
+        case.policy["releases"][0]["plan"]["inputs"] = json!(["image", "image"]);
+    }),
+    ("policy_output_twice", "policy-inconsistent", "a step that gives one value twice", |case| {
+        case.policy["releases"][0]["plan"]["steps"][1]["outputs"] = json!(["logits", "logits"]);
+    }),
     ("policy_outcome_twice", "policy-inconsistent", "one outcome twice", |case| {
         case.policy["outcomes"] = json!(["complete", "complete"]);
     }),
@@ -207,17 +213,11 @@ pub(super) const ROWS: &[Row] = &[
             case.policy["releases"][0]["plan"]["steps"][0]["card"] = card;
         },
     ),
-    (
-        "demand_not_pinned",
-        "evidence-missing",
-        "a proof under no pinned card counts for nothing",
-        |case| {
-            let step =
-                case.policy["releases"][0]["plan"]["steps"][1].as_object_mut().expect("a step");
-            step.remove("card");
-            step.insert("evidence".into(), json!([["recompute"]]));
-        },
-    ),
+    ("demand_not_pinned", "plan-card", "a step of a card that the policy does not name", |case| {
+        let step = case.policy["releases"][0]["plan"]["steps"][1].as_object_mut().expect("a step");
+        step.remove("card");
+        step.insert("evidence".into(), json!([["recompute"]]));
+    }),
     (
         "result_not_opened",
         "result-not-disclosed",
