@@ -327,6 +327,16 @@ fn what_changes_jobs_has_an_address_of_its_own() {
         assert_eq!(status(&found), admin, "{method} {path}");
         assert_eq!(status(&rest_of(&service.admin, "evil.com")), 421, "{method} {path}");
     }
+    // Whatever methods there are, the metrics are as many as before.
+    for method in ["BREW", "BREW2"] {
+        let answer =
+            service.say(&format!("{method} /healthz HTTP/1.1\r\nconnection: close\r\n\r\n"));
+        assert_eq!(status(&answer), 405);
+    }
+    let mut stream = connect(&service.admin);
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nconnection: close\r\n\r\n").unwrap();
+    let metrics = rest(&mut stream);
+    assert!(metrics.contains("method=\"other\"") && !metrics.contains("BREW"), "{metrics}");
     let described = |address: &str| {
         let mut stream = connect(address);
         let asked = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";

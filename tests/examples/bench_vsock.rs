@@ -67,7 +67,7 @@ fn median(rounds: usize, mut once: impl FnMut()) -> f64 {
 
 /// On a connection that stays; gives the body's length.
 fn request(line: &mut BufReader<TcpStream>, path: &str) -> usize {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: enclave\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     line.get_mut().write_all(request.as_bytes()).unwrap();
     let (mut length, mut header) = (0, String::new());
     line.read_line(&mut header).unwrap();

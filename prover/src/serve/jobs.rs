@@ -154,11 +154,15 @@ pub(super) async fn cancel(
 /// Has a parked job tried again, as often as a new one.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/retry", operation_id = "retry", tag = "jobs",
-    params(("id" = String, Path, description = "The job", pattern = "^[0-9a-f]{32}$")),
+    params(
+        ("id" = String, Path, description = "The job", pattern = "^[0-9a-f]{32}$"),
+        ("assay-request" = String, Header, description = "Anything: no page can send it unasked", pattern = "^[0-9a-z]{1,16}$"),
+    ),
     responses(
         (status = 200, description = "The job, queued", body = JobView),
         (status = 404, description = "No such job", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It is not parked", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "There is no header assay-request", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store is away", body = Problem, content_type = "application/problem+json"),
     ),
 )]
