@@ -160,3 +160,32 @@ test("who reads to the end, or is refused, has left nothing", async () => {
   stop.abort();
   assert.deepEqual(told.abandoned, []);
 });
+
+test("a question whose signal was aborted before its answer is read keeps its nonce, and its caller is told", async () => {
+  const ends = new AbortController();
+  const stalled = () => {
+    ends.abort();
+    return new Response(new ReadableStream({ start() {} }), { headers: { "content-type": "text/event-stream" } });
+  };
+  const { own, told } = client((count) => (count === 1 ? stalled() : undefined));
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked) };
+  await own(service.url + CHAT, { ...init, signal: ends.signal });
+  assert.equal(told.abandoned.length, 1);
+  await (await own(service.url + CHAT, init)).text();
+  assert.equal(new Set(told.nonces).size, 1, told.nonces.join());
+  assert.deepEqual(told.verified.map(({ attempts }) => attempts), [2]);
+});
+
+test("what cannot be verified is not asked: other methods, and requests of another kind", async () => {
+  let sent = 0;
+  const own = verifiedFetch({ policy, fetch: async () => { sent += 1; return new Response("{}"); } });
+  class Request {
+    url = service.url + CHAT;
+    method = "POST";
+    body = "{}";
+  }
+  await assert.rejects(own(new Request()), TypeError);
+  for (const method of ["PUT", "PATCH", "DELETE", "put"]) await assert.rejects(own(service.url + CHAT, { method, body: "{}" }), TypeError);
+  assert.equal(sent, 0);
+  assert.equal((await own(`${service.url}/v1/models`)).headers.get("assay"), "unverified");
+});

@@ -9,14 +9,15 @@ import type { VerifiedReport } from "./index.js";
  * refused, ends in the error, which the client throws: what came before it must not be relied on. With `hold` a stream, too, is
  * handed on after that, each event with `"assay": "verified"`.
  *
- * Other answers, to GET and to whatever is not POST, and those that are no success (status 400 and above), are not verified:
+ * Answers to GET and HEAD, and those that are no success (status 400 and above), are not verified:
  * they have the header `assay: unverified`. Of an answer that is verified, no header is handed on but its type.
  *
  * A question keeps its nonce until an answer to it is accepted: an equal request (address and body, byte for byte) that is made
  * after one failed, was refused or was left has the same nonce, and so the same answer to expect. Equal requests at one time
  * are different questions. To get another answer, ask something else, such as with another `seed`.
  *
- * Throws `TypeError` for a policy that is neither text nor bytes. Asking throws `VerifyError` for a policy that cannot be used.
+ * Throws `TypeError` for a policy that is neither text nor bytes. Asking throws it for other methods than GET, HEAD and POST, and for what is
+ * neither a string nor a `URL` or `Request` of this realm. Asking throws `VerifyError` for a policy that cannot be used.
  * Reading the answer throws `VerifyError` for a receipt that is refused and `ExchangeError` for what cannot be examined.
  */
 export function verifiedFetch(options: VerifiedFetchOptions): typeof globalThis.fetch;

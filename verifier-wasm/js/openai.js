@@ -16,9 +16,14 @@ export function verifiedFetch({
   const own = copied(policy);
   const questions = new Questions();
   return async (input, init) => {
-    const method = init?.method ?? (input instanceof Request ? input.method : "GET");
+    // A request of another kind (of a library, a frame) would be read by one and sent by another.
+    if (typeof input !== "string" && !(input instanceof URL) && !(input instanceof Request)) {
+      throw new TypeError("expected a string, a URL or a Request of this realm");
+    }
+    const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
     // A list of models or a receipt is no exchange: nothing was asked of a model.
-    if (method.toUpperCase() !== "POST") return unverified(await fetch(input, init));
+    if (method === "GET" || method === "HEAD") return unverified(await fetch(input, init));
+    if (method !== "POST") throw new TypeError(`expected GET, HEAD or POST, found ${method}: no receipt is of any other`);
     await ready();
     // A policy that cannot be used is refused before anything is asked.
     explain(new Uint8Array(), own, { nowMs: nowMs(), expectedNonce: NO_NONCE });
@@ -107,6 +112,7 @@ class Attempt {
 
   /** From here on there is an answer to leave. */
   leaveWith(signal) {
+    if (signal?.aborted) this.abandoned(); // its event is over
     signal?.addEventListener("abort", () => this.abandoned(), { once: true, signal: this.#ends.signal });
   }
 }

@@ -20,7 +20,7 @@ use super::{
     problem::{Problem, Refusal},
     receipts::wants_json,
 };
-use crate::choice::Choice;
+use crate::{choice::Choice, error::Error};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -161,7 +161,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, P
     if *app.stopped().borrow() {
         return Err(Problem::stopping());
     }
-    app.store.check().await?;
+    // To its end, whoever asks and leaves: it takes back what it writes.
+    let store = app.store.clone();
+    let checked = tokio::spawn(async move { store.check().await }).await;
+    checked.map_err(|error| Error::Panicked { why: error.to_string() })??;
     in_time(READY, app.engine.ping()).await?;
     Ok(Json(Health { status: "ready" }))
 }

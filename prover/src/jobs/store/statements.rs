@@ -54,7 +54,8 @@ statements! {
     CARD = "SELECT card FROM assay_jobs WHERE id = $1";
     CHECK = "INSERT INTO assay_meta (name, value) VALUES ($1, $2)";
     CHECKED = "SELECT value FROM assay_meta WHERE name = $1";
-    CHECK_OVER = "DELETE FROM assay_meta WHERE name = $1";
+    /// With what was left by checks that ended in the midst: their names begin with when they began.
+    CHECK_OVER = "DELETE FROM assay_meta WHERE name = $1 OR (name > 'check/' AND name < $2)";
     CLAIM = "UPDATE assay_jobs
         SET state = 'running', attempts = attempts + 1, lease = $2, lease_ms = $3, started_ms = $4
         WHERE id = $1 AND attempts < max_attempts AND witness IS NOT NULL

@@ -315,6 +315,26 @@ async fn a_store_that_is_deleted_or_replaced_is_not_ready() {
     submit(&store, 4).await.unwrap();
 }
 
+/// A check that ended in the midst, by a kill or because whoever asked had gone, leaves nothing for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_takes_back_what_checks_have_written() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let Pool::Sqlite(pool, _) = &store.pool else { panic!("SQLite") };
+    let now = crate::jobs::now_ms();
+    for (begun, text) in [(now - 3_600_000, "old"), (now, "another's, under way")] {
+        let name = format!("check/{begun:016x}/{text}");
+        sqlx::query(statements::CHECK).bind(name).bind(text).execute(pool).await.unwrap();
+    }
+    store.check().await.unwrap();
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT value FROM assay_meta WHERE name LIKE 'check/%'")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    assert_eq!(left, ["another's, under way"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_only_looks_makes_nothing() {
     let folder = Folder::new();
